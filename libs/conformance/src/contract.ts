@@ -39,7 +39,29 @@ export interface Harness<Port> extends AsyncDisposable {
   /** A handle on the storage. Every handle of one harness sees the same storage. The caller disposes it. */
   open(): Promise<Port>;
   /** Damages what is stored under a name, as a failing disk would. Only where the subject is damageable. */
-  damage(name: string): Promise<void>;
+  damage(name: string, how?: Damage): Promise<void>;
+}
+
+/**
+ * `flipped`, the default: some of the stored bits are wrong. `lost`: what was stored is gone, behind the back of the
+ * store; asked only of a BlobStore's harness, about one of its blocks, since elsewhere that is what delete does.
+ */
+export type Damage = "flipped" | "lost";
+
+/** A clause that one handle is enough for: opens it, checks, disposes it. */
+export function clauseOf<Port extends AsyncDisposable>(
+  says: string,
+  check: (store: Port, harness: Harness<Port>) => Promise<void>,
+  needs?: Clause<Port>["needs"],
+): Clause<Port> {
+  return {
+    says,
+    ...(needs === undefined ? {} : { needs }),
+    async check(harness) {
+      await using store = await harness.open();
+      await check(store, harness);
+    },
+  };
 }
 
 /** The clauses that apply to the subject. */

@@ -25,7 +25,7 @@ export interface BlobStore extends AsyncDisposable {
    * wrong bytes are CORRUPT, never data.
    *
    * @throws StorageError NOT_FOUND before the first byte, for a blob that is not stored
-   * @throws StorageError NOT_FOUND naming the block, for a blob of which one is missing
+   * @throws StorageError CORRUPT naming the block, for a blob of which one is missing or damaged
    * @throws StorageError OUT_OF_RANGE for an offset beyond the end
    */
   get(key: Key, range?: ByteRange, options?: CallOptions): AsyncIterable<Uint8Array>;

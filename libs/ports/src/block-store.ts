@@ -51,6 +51,8 @@ export interface BlockInput {
   readonly bytes: Uint8Array;
   /** What the writer says the block is; checked. Without it the store names the block by the plan's algorithm. */
   readonly key?: Key | undefined;
+  /** True when the writer will never touch the bytes again, which saves the store a copy. */
+  readonly owned?: boolean | undefined;
 }
 
 /** One item of the output of `getMany`. */
@@ -65,7 +67,7 @@ export type PutBlocksEvent = BlockStored | BlocksPut;
 export interface BlockStored {
   readonly kind: "stored";
   readonly key: Key;
-  /** FRESH when this call wrote it, DUPLICATE when it was there. */
+  /** FRESH when the block was not stored before, DUPLICATE when it was, also when it was then rewritten. */
   readonly status: "FRESH" | "DUPLICATE";
 }
 

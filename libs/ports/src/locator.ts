@@ -58,6 +58,7 @@ export function formatLocator(locator: Locator): string {
  */
 export function checkLocator(locator: Locator, scheme?: LocatorScheme): Locator {
   const checked = parseLocator(formatLocator(locator));
+  checkBucket(locator, checked);
   checkScheme(checked, scheme);
   return checked;
 }
@@ -65,8 +66,16 @@ export function checkLocator(locator: Locator, scheme?: LocatorScheme): Locator 
 /** As {@link checkLocator}, for a prefix. */
 export function checkLocatorPrefix(prefix: LocatorPrefix, scheme?: LocatorScheme): LocatorPrefix {
   const checked = parseLocatorPrefix(formatLocator(prefix));
+  checkBucket(prefix, checked);
   checkScheme(checked, scheme);
   return checked;
+}
+
+/** In the text form a bucket with a slash in it would pass as a shorter bucket and a longer path. */
+function checkBucket(given: Locator, parsed: Locator): void {
+  if (given.bucket === parsed.bucket) return;
+  const text = formatLocator(given);
+  throw invalid(`locator ${quote(text)} has a malformed bucket: no slash belongs in it`, text);
 }
 
 function checkScheme(locator: Locator, scheme: LocatorScheme | undefined): void {

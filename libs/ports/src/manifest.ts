@@ -84,8 +84,9 @@ export async function* repaged(entries: AsyncIterable<ManifestPage>): AsyncGener
   if (page.length > 0) yield page;
 }
 
-/** The entries of `page` that hold a byte of `span`. */
+/** The entries of `page` that hold a byte of `span`: none for the empty span. */
 export function entriesWithin(page: ManifestPage, span: ByteSpan): ManifestPage {
+  if (span.start === span.end) return [];
   return page.filter((entry) => entry.offset < span.end && entry.offset + entry.block.size > span.start);
 }
 

@@ -84,3 +84,8 @@ export function errorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown }).code;
   return typeof code === "string" ? code : undefined;
 }
+
+/** True for what is the server's own fault, and worth its operator's attention; false for what the caller did or wanted. */
+export function isServerFault(error: unknown): boolean {
+  return !isStorageError(error) || ["CORRUPT", "EXHAUSTED", "UNAVAILABLE"].includes(error.reason);
+}

@@ -1,0 +1,19 @@
+import { describeContract } from "@graviton/conformance/describe-contract";
+import { keyValueStoreContract } from "@graviton/conformance/key-value-store";
+import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
+import { kvRoutes } from "@graviton/rpc/kv/routes";
+import { overGrpc } from "@graviton/rpc/over-grpc";
+import { InMemoryKeyValueStore } from "./key-value-store.ts";
+import { memorySubject } from "./memory-subject.ts";
+
+const subject = memorySubject({
+  name: "InMemoryKeyValueStore",
+  storage: () => new Map<string, Uint8Array>(),
+  open: (storage) => new InMemoryKeyValueStore(storage),
+});
+
+describeContract(keyValueStoreContract, subject);
+describeContract(
+  keyValueStoreContract,
+  overGrpc(subject, kvRoutes, (channel) => new RemoteKeyValueStore(channel)),
+);

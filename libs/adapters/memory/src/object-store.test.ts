@@ -1,0 +1,19 @@
+import { describeContract } from "@graviton/conformance/describe-contract";
+import { objectStoreContract } from "@graviton/conformance/object-store";
+import { RemoteObjectStore } from "@graviton/rpc/object/remote";
+import { objectRoutes } from "@graviton/rpc/object/routes";
+import { overGrpc } from "@graviton/rpc/over-grpc";
+import { memorySubject } from "./memory-subject.ts";
+import { InMemoryObjectStore, type StoredObject } from "./object-store.ts";
+
+const subject = memorySubject({
+  name: "InMemoryObjectStore",
+  storage: () => new Map<string, StoredObject>(),
+  open: (storage) => new InMemoryObjectStore(storage),
+});
+
+describeContract(objectStoreContract, subject);
+describeContract(
+  objectStoreContract,
+  overGrpc(subject, objectRoutes, (channel) => new RemoteObjectStore(channel)),
+);

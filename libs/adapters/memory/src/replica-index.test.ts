@@ -1,0 +1,20 @@
+import { describeContract } from "@graviton/conformance/describe-contract";
+import { replicaIndexContract } from "@graviton/conformance/replica-index";
+import type { Locator } from "@graviton/ports/locator";
+import { overGrpc } from "@graviton/rpc/over-grpc";
+import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";
+import { replicaRoutes } from "@graviton/rpc/replica/routes";
+import { memorySubject } from "./memory-subject.ts";
+import { InMemoryReplicaIndex } from "./replica-index.ts";
+
+const subject = memorySubject({
+  name: "InMemoryReplicaIndex",
+  storage: () => new Map<string, readonly Locator[]>(),
+  open: (storage) => new InMemoryReplicaIndex(storage),
+});
+
+describeContract(replicaIndexContract, subject);
+describeContract(
+  replicaIndexContract,
+  overGrpc(subject, replicaRoutes, (channel) => new RemoteReplicaIndex(channel)),
+);

@@ -1,0 +1,3 @@
+module fastcdc-vectors
+
+go 1.24

@@ -1,0 +1,40 @@
+import { applicable, type Clause, type Contract, type Subject } from "./contract.ts";
+
+/** How one clause went: kept, unless there is an error. */
+export interface ClauseResult {
+  readonly says: string;
+  readonly error?: unknown;
+}
+
+/** After this long a clause counts as broken: it waits for something that never comes. The slowest takes seconds. */
+export const clauseMsMax = 120_000;
+
+/** Checks the clauses that apply, one after the other, each on a harness of its own, and reports each as it ends. */
+export async function* checkContract<Port>(
+  contract: Contract<Port>,
+  subject: Subject<Port>,
+): AsyncGenerator<ClauseResult, void, void> {
+  for (const clause of applicable(contract, subject)) {
+    try {
+      await withinTime(checkClause(clause, subject));
+      yield { says: clause.says };
+    } catch (error) {
+      yield { says: clause.says, error };
+    }
+  }
+}
+
+async function checkClause<Port>(clause: Clause<Port>, subject: Subject<Port>): Promise<void> {
+  await using harness = await subject.start();
+  await clause.check(harness);
+}
+
+async function withinTime(check: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not done after ${clauseMsMax} ms`)), clauseMsMax);
+  try {
+    await Promise.race([check, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,46 @@
+import type { BlobInfo, BlobListOptions, BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
+import type { ByteRange } from "@graviton/ports/byte-range";
+import type { CallOptions } from "@graviton/ports/call-options";
+import type { Key } from "@graviton/ports/key";
+import type { BlobWritePlan } from "@graviton/ports/plan";
+import type { Places } from "./places.ts";
+
+/** Lets puts and gets in only while there are places: each of them holds a window of bytes for as long as its client likes. */
+export class LimitedBlobStore implements BlobStore {
+  readonly #store: BlobStore;
+  readonly #places: Places;
+
+  /** @param store owned: disposed with this */
+  constructor(store: BlobStore, places: Places) {
+    this.#store = store;
+    this.#places = places;
+  }
+
+  put(plan: BlobWritePlan, bytes: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<BlobReceipt> {
+    return this.#places.run(options, () => this.#store.put(plan, bytes, options));
+  }
+
+  get(key: Key, range?: ByteRange, options?: CallOptions): AsyncIterable<Uint8Array> {
+    return this.#places.stream(options, () => this.#store.get(key, range, options));
+  }
+
+  stat(key: Key, options?: CallOptions): Promise<BlobInfo> {
+    return this.#store.stat(key, options);
+  }
+
+  delete(key: Key, options?: CallOptions): Promise<void> {
+    return this.#store.delete(key, options);
+  }
+
+  list(options?: BlobListOptions): AsyncIterable<BlobInfo> {
+    return this.#store.list(options);
+  }
+
+  findMissing(keys: readonly Key[], options?: CallOptions): Promise<Key[]> {
+    return this.#store.findMissing(keys, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,79 @@
+import { abortError, type CallOptions, checkCall } from "@graviton/ports/call-options";
+import { StorageError } from "@graviton/ports/storage-error";
+
+/** How many bulk calls a process takes at once. */
+export interface PlacesOptions {
+  /** Calls that run at once. Each holds a bounded window of bytes, so this bounds the process's memory. */
+  readonly callsMax: number;
+  /** How long a further call waits for a place before it is refused, in milliseconds. */
+  readonly waitMs: number;
+}
+
+/**
+ * The places for calls that move bytes. A call over the limit waits its turn for a while, and is then refused with
+ * EXHAUSTED: memory stays bounded however many clients come and however slow they are.
+ */
+export class Places {
+  readonly #options: PlacesOptions;
+  readonly #waiting = new Set<() => void>();
+  #taken = 0;
+
+  constructor(options: PlacesOptions) {
+    this.#options = options;
+  }
+
+  /** Runs the call once there is a place for it. */
+  async run<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+    await this.#enter(options);
+    try {
+      return await call();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Hands on the stream once there is a place for it, and keeps the place until it ends. */
+  async *stream<T>(options: CallOptions | undefined, open: () => AsyncIterable<T>): AsyncGenerator<T, void, void> {
+    await this.#enter(options);
+    try {
+      yield* open();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #enter(options: CallOptions | undefined): Promise<void> {
+    checkCall(options);
+    if (this.#taken < this.#options.callsMax) this.#taken += 1;
+    else await this.#wait(options?.signal);
+  }
+
+  /** Resolves when somebody who leaves hands the place over. */
+  #wait(signal: AbortSignal | undefined): Promise<void> {
+    const place = Promise.withResolvers<void>();
+    const { callsMax, waitMs } = this.#options;
+    const settle = (settlement: () => void) => {
+      this.#waiting.delete(take);
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      settlement();
+    };
+    const take = () => settle(place.resolve);
+    const abort = () => settle(() => signal && place.reject(abortError(signal)));
+    const refuse = () =>
+      settle(() => {
+        const message = `${callsMax} calls that move bytes are in flight already: try again`;
+        place.reject(new StorageError("EXHAUSTED", message, { retryAfterMs: Math.max(1000, waitMs) }));
+      });
+    const timer = setTimeout(refuse, waitMs);
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#waiting.add(take);
+    return place.promise;
+  }
+
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#taken -= 1;
+    else next();
+  }
+}

@@ -1,0 +1,168 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { abortError } from "@graviton/ports/call-options";
+import { StorageError } from "@graviton/ports/storage-error";
+import type {
+  handleBidiStreamingCall,
+  handleUnaryCall,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { CallContext, metadataOf } from "./call-context.ts";
+import { type Codec, codecOf } from "./codec.ts";
+import { isConnectError, toWire } from "./errors.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
+import type { Routes } from "./routes.ts";
+import { statusOf } from "./status.ts";
+
+type Fields = Record<string, unknown>;
+type Handler = (request: unknown, context: CallContext) => unknown;
+
+/** A service as grpc-js takes it. */
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly handlers: UntypedServiceImplementation;
+}
+
+/**
+ * Routes as a service of grpc-js. Messages stay bytes inside grpc-js, so that reading ahead can be counted in bytes; and
+ * every streaming method is bidirectional there, which on the wire makes no difference.
+ */
+export function grpcService(routes: Routes): GrpcService {
+  const definition: Record<string, ServiceDefinition[string]> = {};
+  const handlers: UntypedServiceImplementation = {};
+  for (const method of routes.service.methods) {
+    definition[method.name] = methodDefinition(method);
+    handlers[method.name] = methodHandler(method, routes.implementation);
+  }
+  return { definition, handlers };
+}
+
+/** The path of a method: `/graviton.blob.v1.BlobService/PutBlob`. */
+export function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+/** What grpc-js gets for (de)serializers: it is handed bytes, and hands bytes on. */
+export function unchanged(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+function methodDefinition(method: DescMethod): ServiceDefinition[string] {
+  const streams = method.methodKind !== "unary";
+  return {
+    path: pathOf(method),
+    originalName: method.localName,
+    requestStream: streams,
+    responseStream: streams,
+    requestSerialize: unchanged,
+    requestDeserialize: unchanged,
+    responseSerialize: unchanged,
+    responseDeserialize: unchanged,
+  };
+}
+
+function methodHandler(method: DescMethod, implementation: ServiceImpl<DescService>) {
+  const handler = (implementation as Record<string, Handler>)[method.localName] as Handler;
+  return method.methodKind === "unary" ? unaryHandler(method, handler) : streamHandler(method, handler);
+}
+
+function unaryHandler(method: DescMethod, handler: Handler): handleUnaryCall<Buffer, Buffer> {
+  const output = codecOf(method.output);
+  const answer = async (call: ServerUnaryCall<Buffer, Buffer>, context: CallContext) => {
+    const request = decoded(codecOf(method.input), call.request);
+    return output.encode((await handler(request, context)) as Fields);
+  };
+  return (call, callback) => {
+    const context = new CallContext(method, call);
+    answer(call, context).then(
+      (response) => callback(null, response, metadataOf(context.responseTrailer)),
+      (error: unknown) => callback(statusOf(wireError(error))),
+    );
+  };
+}
+
+function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamingCall<Buffer, Buffer> {
+  return (call) => {
+    const context = new CallContext(method, call);
+    const inbox = new Inbox(call);
+    const outbox = new Outbox(call);
+    call.on("end", () => closeUnlessCancelled(call, inbox));
+    context.signal.addEventListener("abort", () => {
+      inbox.discard({ error: abortError(context.signal) });
+      outbox.close();
+    });
+    serveStream(method, handler, context, inbox, outbox).then(
+      () => void call.end(metadataOf(context.responseTrailer)),
+      (error: unknown) => endWith(call, error),
+    );
+  };
+}
+
+/**
+ * grpc-js reports the end of the requests also when the client broke the call off, just before it reports that. A port
+ * must not take the one for the other: it would store half an upload. Asking for one more message makes grpc-js look.
+ */
+function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Buffer>, inbox: Inbox): void {
+  call._read(1);
+  process.nextTick(() => inbox.close());
+}
+
+async function serveStream(
+  method: DescMethod,
+  handler: Handler,
+  context: CallContext,
+  inbox: Inbox,
+  outbox: Outbox,
+): Promise<void> {
+  const output = codecOf(method.output);
+  for await (const response of responses(method, handler, context, inbox)) {
+    if (!(await outbox.write(output.encode(response as Fields)))) return;
+  }
+}
+
+async function* responses(
+  method: DescMethod,
+  handler: Handler,
+  context: CallContext,
+  inbox: Inbox,
+): AsyncGenerator<unknown, void, void> {
+  const requests = decodedAll(codecOf(method.input), inbox);
+  switch (method.methodKind) {
+    case "client_streaming":
+      yield await handler(requests, context);
+      return;
+    case "bidi_streaming":
+      yield* handler(requests, context) as AsyncIterable<unknown>;
+      return;
+    default: {
+      const first = await requests.next();
+      if (first.done) throw new StorageError("INVALID_ARGUMENT", `${method.name} needs a request`);
+      yield* handler(first.value, context) as AsyncIterable<unknown>;
+    }
+  }
+}
+
+async function* decodedAll(codec: Codec, inbox: Inbox): AsyncGenerator<unknown, void, void> {
+  for await (const bytes of inbox) yield decoded(codec, bytes);
+}
+
+function decoded(codec: Codec, bytes: Buffer): unknown {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    throw new StorageError("INVALID_ARGUMENT", "the request is not a message of this method", { cause: error });
+  }
+}
+
+/** Ends the call with the error's status. On a call that its peer has cancelled it does nothing. */
+function endWith(call: ServerDuplexStream<Buffer, Buffer>, error: unknown): void {
+  if (!call.cancelled) call.emit("error", statusOf(wireError(error)));
+}
+
+function wireError(error: unknown) {
+  return isConnectError(error) ? error : toWire(error);
+}

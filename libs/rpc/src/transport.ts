@@ -1,0 +1,187 @@
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import { abortable } from "@graviton/ports/lifetime";
+import { type CallOptions, type Client, type ClientDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
+import { type HeadersSource, headersOf, metadataOf, timerMsMax } from "./call-context.ts";
+import { codecOf } from "./codec.ts";
+import { pathOf, unchanged } from "./handlers.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
+import { errorOf } from "./status.ts";
+
+/** A Transport of Connect over a client of grpc-js: what makes typed clients of `createClient` speak native gRPC. */
+export function createGrpcTransport(client: Client): Transport {
+  return {
+    unary: (method, signal, timeoutMs, header, input) =>
+      callUnary(client, method, { signal, timeoutMs, header }, input),
+    stream: (method, signal, timeoutMs, header, input) =>
+      callStream(client, method, { signal, timeoutMs, header }, input),
+  };
+}
+
+interface CallInit {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly header: HeadersSource;
+}
+
+async function callUnary<I extends DescMessage, O extends DescMessage>(
+  client: Client,
+  method: DescMethodUnary<I, O>,
+  init: CallInit,
+  input: MessageInitShape<I>,
+): Promise<UnaryResponse<I, O>> {
+  const header = new Headers();
+  const trailer = new Headers();
+  const answer = Promise.withResolvers<Buffer>();
+  const request = codecOf(method.input).encode(input);
+  const call = client.makeUnaryRequest(
+    pathOf(method),
+    unchanged,
+    unchanged,
+    request,
+    metadataOf(init.header),
+    optionsOf(init),
+    (error, response) => (error === null ? answer.resolve(response as Buffer) : answer.reject(errorOf(error))),
+  );
+  call.on("metadata", (metadata) => copy(headersOf(metadata), header));
+  call.on("status", ({ metadata }) => copy(headersOf(metadata), trailer));
+  const cancel = () => call.cancel();
+  init.signal?.addEventListener("abort", cancel, { once: true });
+  if (init.signal?.aborted) cancel();
+  try {
+    const message = decoded(method.output, await answer.promise);
+    return { stream: false, service: method.parent, method, header, trailer, message };
+  } finally {
+    init.signal?.removeEventListener("abort", cancel);
+  }
+}
+
+async function callStream<I extends DescMessage, O extends DescMessage>(
+  client: Client,
+  method: DescMethodStreaming<I, O>,
+  init: CallInit,
+  input: AsyncIterable<MessageInitShape<I>>,
+): Promise<StreamResponse<I, O>> {
+  const call = new StreamCall(client, method, init);
+  void call.send(input);
+  await call.begun;
+  const { header, trailer } = call;
+  return { stream: true, service: method.parent, method, header, trailer, message: call.receive(method.output) };
+}
+
+/** A deadline beyond what a timer can wait for is none. */
+function optionsOf({ timeoutMs }: CallInit): CallOptions {
+  return timeoutMs === undefined || timeoutMs > timerMsMax ? {} : { deadline: Date.now() + timeoutMs };
+}
+
+function decoded<O extends DescMessage>(desc: O, bytes: Buffer): MessageShape<O> {
+  try {
+    return codecOf(desc).decode(bytes);
+  } catch (error) {
+    const what = `the answer is not a ${desc.typeName}`;
+    throw new ConnectError(what, Code.Internal, undefined, undefined, error);
+  }
+}
+
+/** One streaming call: its messages in both directions, and its one end. */
+class StreamCall {
+  readonly header = new Headers();
+  readonly trailer = new Headers();
+  /** Resolves with the headers of the answer, or with the end of the call. */
+  readonly begun: Promise<void>;
+  readonly #method: DescMethod;
+  readonly #call: ClientDuplexStream<Buffer, Buffer>;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #ended = new AbortController();
+  /** What the input failed with: it stands before the status of the call that was cancelled for it. */
+  #inputFailure: { readonly error: unknown } | undefined;
+  #status: StatusObject | undefined;
+
+  constructor(client: Client, method: DescMethod, init: CallInit) {
+    this.#method = method;
+    this.#call = client.makeBidiStreamRequest(
+      pathOf(method),
+      unchanged,
+      unchanged,
+      metadataOf(init.header),
+      optionsOf(init),
+    );
+    this.#inbox = new Inbox(this.#call);
+    this.#outbox = new Outbox(this.#call);
+    this.begun = this.#listen();
+    this.#cancelWith(init.signal);
+  }
+
+  /** Writes the input to the end of it, or of the call. Never throws. */
+  async send(input: AsyncIterable<unknown>): Promise<void> {
+    const codec = codecOf(this.#method.input);
+    try {
+      for await (const message of abortable(input, this.#ended.signal)) {
+        if (!(await this.#outbox.write(codec.encode(message as Record<string, unknown>)))) return;
+      }
+      this.#call.end();
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      this.#inputFailure = { error };
+      this.#call.cancel();
+    }
+  }
+
+  /** The messages of the server. A reader that stops early cancels the call. */
+  async *receive<O extends DescMessage>(output: O): AsyncGenerator<MessageShape<O>, void, void> {
+    try {
+      for await (const message of this.#inbox) yield decoded(output, message);
+    } finally {
+      this.#call.cancel();
+    }
+  }
+
+  #listen(): Promise<void> {
+    const begun = Promise.withResolvers<void>();
+    this.#call.on("metadata", (metadata) => {
+      copy(headersOf(metadata), this.header);
+      begun.resolve();
+    });
+    // The status tells the same; without a listener the error would end the process.
+    this.#call.on("error", () => {});
+    this.#call.on("status", (ended: StatusObject) => {
+      this.#status = ended;
+      copy(headersOf(ended.metadata), this.trailer);
+      this.#outbox.close();
+      this.#ended.abort();
+      begun.resolve();
+    });
+    // The stream ends after its last message, and after the status is known.
+    this.#call.on("end", () => this.#inbox.close(this.#failure()));
+    return begun.promise;
+  }
+
+  #failure(): { readonly error: unknown } | undefined {
+    if (this.#inputFailure !== undefined) return this.#inputFailure;
+    if (this.#status === undefined) return { error: new ConnectError("the call ended without a status", Code.Unknown) };
+    return this.#status.code === status.OK ? undefined : { error: errorOf(this.#status) };
+  }
+
+  #cancelWith(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const cancel = () => this.#call.cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#ended.signal.addEventListener("abort", () => signal.removeEventListener("abort", cancel));
+    if (signal.aborted) cancel();
+  }
+}
+
+function copy(from: Headers, to: Headers): void {
+  from.forEach((value, name) => {
+    to.append(name, value);
+  });
+}

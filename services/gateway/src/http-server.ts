@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { messageBytesMax } from "@graviton/ports/limits";
+import { errorCode, StorageError } from "@graviton/ports/storage-error";
+import type { Routes } from "@graviton/rpc/routes";
+import { type HttpFaceParts, httpFace } from "./http/http-face.ts";
+
+/** What the HTTP port serves. */
+export interface HttpServerConfig extends HttpFaceParts {
+  /** Served over Connect and gRPC-Web, for their unary and server-streaming methods. */
+  readonly routes: readonly Routes[];
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+}
+
+/** The HTTP port, listening. Disposing it closes it at once. */
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number;
+  /** Takes no new connection, and lets requests in flight end within the grace, in milliseconds. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/**
+ * Listens with the plain HTTP routes, and the same services over Connect and gRPC-Web beside them.
+ *
+ * @throws StorageError UNAVAILABLE when the port cannot be had
+ */
+export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServer> {
+  const face = httpFace(config);
+  const server = createServer(
+    // An upload may take as long as it takes; a client that says nothing is ended by the socket's own timeout.
+    { requestTimeout: 0 },
+    connectNodeAdapter({
+      routes: (router) => {
+        for (const { service, implementation } of config.routes) router.service(service, implementation);
+      },
+      // A small compressed frame could inflate to any size.
+      acceptCompression: [],
+      readMaxBytes: messageBytesMax,
+      writeMaxBytes: messageBytesMax,
+      fallback: (request, response) => face(request as IncomingMessage, response as ServerResponse<IncomingMessage>),
+    }),
+  );
+  await listen(server, config.host, config.port);
+  const { port } = server.address() as AddressInfo;
+  return { port, drain: (graceMs) => drain(server, graceMs), [Symbol.asyncDispose]: () => drain(server, 0) };
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  const listening = Promise.withResolvers<void>();
+  server.once("error", listening.reject);
+  server.listen(port, host, listening.resolve);
+  try {
+    await listening.promise;
+  } catch (error) {
+    const why =
+      errorCode(error) === "EADDRINUSE"
+        ? "is in use: stop what listens there, or choose another port"
+        : "cannot be listened on";
+    throw new StorageError("UNAVAILABLE", `HTTP port ${port} on ${host} ${why}`, {
+      resource: `${host}:${port}`,
+      cause: error,
+    });
+  }
+}
+
+async function drain(server: Server, graceMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = Promise.withResolvers<void>();
+  server.close(() => closed.resolve());
+  server.closeIdleConnections();
+  const force = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed.promise;
+  clearTimeout(force);
+}
