@@ -36,7 +36,9 @@ export function makeInput(input: Vector["input"], length: number): Buffer {
 
 /** The digest of block lengths that a vector gives in place of the lengths. */
 export function digestOf(lengths: readonly number[]): string {
-  return createHash("sha256").update(Buffer.from(Uint32Array.from(lengths).buffer)).digest("hex");
+  return createHash("sha256")
+    .update(Buffer.from(Uint32Array.from(lengths).buffer))
+    .digest("hex");
 }
 
 function writeWord(bytes: Buffer, at: number, word: number): void {

@@ -265,7 +265,7 @@ export const blobStoreContract: Contract<BlobStore> = {
       "A put that is aborted while its source is silent ends with CANCELLED, and no blob becomes visible.",
       async (store) => {
         const bytes = freshBytes(5000);
-        const source = held([bytes], []);
+        using source = held([bytes], []);
         const abort = new AbortController();
         const putting = store.put(thousands, source.stream, { signal: abort.signal });
         await source.waiting;
@@ -280,7 +280,7 @@ export const blobStoreContract: Contract<BlobStore> = {
       async (store) => {
         const bytes = freshBytes(5000);
         await expectReason(sourceError.reason, store.put(thousands, failingAfter(sourceError, bytes)));
-        const source = held([bytes], []);
+        using source = held([bytes], []);
         const abort = new AbortController();
         const putting = store.put(thousands, source.stream, { signal: abort.signal });
         await source.waiting;
@@ -302,7 +302,7 @@ export const blobStoreContract: Contract<BlobStore> = {
 
     clause("Nothing of a blob is visible until the put has answered.", async (store) => {
       const bytes = freshBytes(5000);
-      const source = held([bytes.subarray(0, 4500)], [bytes.subarray(4500)]);
+      using source = held([bytes.subarray(0, 4500)], [bytes.subarray(4500)]);
       const putting = store.put(thousands, source.stream);
       await source.waiting;
       await expectInvisible(store, sha256KeyOf(bytes));
@@ -446,7 +446,7 @@ export const blobStoreContract: Contract<BlobStore> = {
         const store = await harness.open();
         const bytes = freshBytes(5000);
         const other = await put(store, freshBytes(10));
-        const source = held([bytes.subarray(0, 4500)], [bytes.subarray(4500)]);
+        using source = held([bytes.subarray(0, 4500)], [bytes.subarray(4500)]);
         const putting = store.put(thousands, source.stream);
         await source.waiting;
         const { key } = other.confirmed;

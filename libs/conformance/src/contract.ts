@@ -26,7 +26,7 @@ export interface Subject<Port> {
   readonly name: string;
   /** The adapter's own exported constant, never the test's opinion. */
   readonly capabilities: Capabilities;
-  /** True when nobody else uses the storage, so that a clause may count what is there. */
+  /** True when nobody else uses the storage, so that a clause may count what is there, and leave much behind. */
   readonly isolated: boolean;
   /** True when the harness can damage what is stored. */
   readonly damageable: boolean;

@@ -1,13 +1,15 @@
+import assert from "node:assert/strict";
 import { hasReason, type Reason, StorageError } from "@graviton/ports/storage-error";
+import { readFirst } from "./streams.ts";
 
-/** Asserts that the call fails for just this reason, and gives the error. A stream is read to its end. */
+/** Asserts that the call fails for just this reason, and gives the error. A stream must fail before its first item. */
 export async function expectReason(
   reason: Reason,
   call: Promise<unknown> | AsyncIterable<unknown>,
   what = "the call",
 ): Promise<StorageError> {
   try {
-    if (Symbol.asyncIterator in call) for await (const _ of call);
+    if (Symbol.asyncIterator in call) assert.equal(await readFirst(call), undefined, "an item");
     else await call;
   } catch (error) {
     if (hasReason(error, reason)) return error;

@@ -223,21 +223,22 @@ export const keyValueStoreContract: Contract<KeyValueStore> = {
     clause("A reader sees all of a batch or nothing of it.", async (store) => {
       const root = freshName();
       const keys = Array.from({ length: 50 }, (_, index) => `${root}/${String(index).padStart(2, "0")}`);
-      const write = (version: number) => {
-        return store.batch(keys.map((key) => ({ kind: "put", key, value: utf8(String(version)) })));
+      const write = async (version: number) => {
+        await store.batch(keys.map((key) => ({ kind: "put", key, value: utf8(String(version)) })));
+      };
+      const writeOn = async () => {
+        for (let version = 1; version <= 20; version += 1) await write(version);
+      };
+      const readOn = async () => {
+        for (let round = 0; round < 20; round += 1) {
+          const pairs = await collect(store.scan({ prefix: root }));
+          const versions = new Set(pairs.map(({ value }) => Buffer.from(value).toString()));
+          assert.equal(pairs.length, keys.length);
+          assert.equal(versions.size, 1, `one version in one scan, not ${[...versions]}`);
+        }
       };
       await write(0);
-      const writing = (async () => {
-        for (let version = 1; version <= 20; version += 1) await write(version);
-      })();
-      for (let round = 0; round < 20; round += 1) {
-        const versions = (await collect(store.scan({ prefix: root }))).map(({ value }) =>
-          Buffer.from(value).toString(),
-        );
-        assert.equal(versions.length, keys.length);
-        assert.equal(new Set(versions).size, 1, `one version in one scan, not ${[...new Set(versions)]}`);
-      }
-      await writing;
+      await Promise.all([writeOn(), readOn()]);
     }),
 
     clause("A batch of exactly the limit is applied; one over it is TOO_LARGE and applies nothing.", async (store) => {

@@ -101,7 +101,7 @@ export const manifestStoreContract: Contract<ManifestStore> = {
 
     clause("No reader sees a manifest before it is whole.", async (store) => {
       const manifest = await recorded(store, 2000);
-      const source = held<ManifestPage>([manifest.entries.slice(0, 1000)], [manifest.entries.slice(1000)]);
+      using source = held<ManifestPage>([manifest.entries.slice(0, 1000)], [manifest.entries.slice(1000)]);
       const putting = store.put({ key: manifest.key, attributes: {} }, source.stream);
       await source.waiting;
       await expectReason("NOT_FOUND", store.stat(manifest.key), "stat");
@@ -167,7 +167,7 @@ export const manifestStoreContract: Contract<ManifestStore> = {
       "A put that is aborted while its source is silent ends with CANCELLED and leaves nothing.",
       async (store) => {
         const { key, entries } = await recorded(store, 10);
-        const source = held<ManifestPage>([entries], []);
+        using source = held<ManifestPage>([entries], []);
         const abort = new AbortController();
         const putting = store.put({ key, attributes: {} }, source.stream, { signal: abort.signal });
         await source.waiting;
@@ -390,7 +390,7 @@ export const manifestStoreContract: Contract<ManifestStore> = {
       async check(harness) {
         const store = await harness.open();
         const { key, entries } = await recorded(store, 10);
-        const source = held<ManifestPage>([], [entries]);
+        using source = held<ManifestPage>([], [entries]);
         const putting = store.put({ key, attributes: {} }, source.stream);
         await source.waiting;
         const calls = [putting, store.findMissingBlocks([key]), store.recordBlocks([freshKey()])];

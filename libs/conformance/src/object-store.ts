@@ -49,8 +49,8 @@ export const objectStoreContract: Contract<MutableObjectStore> = {
       const { at, root, scheme } = await ownLocators(store);
       const [old, next] = [freshBytes(1000), freshBytes(1000)];
       await put(store, at("old"), old);
-      const replacing = held([next.subarray(0, 500)], [next.subarray(500)]);
-      const creating = held([next.subarray(0, 500)], [next.subarray(500)]);
+      using replacing = held([next.subarray(0, 500)], [next.subarray(500)]);
+      using creating = held([next.subarray(0, 500)], [next.subarray(500)]);
       const puts = [store.put(at("old"), replacing.stream), store.put(at("new"), creating.stream)];
       await Promise.all([replacing.waiting, creating.waiting]);
       expectBytes(await readAll(store.get(at("old"))), old);
@@ -74,12 +74,13 @@ export const objectStoreContract: Contract<MutableObjectStore> = {
         for (let round = 0; round < 3; round += 1) for (const bytes of versions) await put(store, at("a"), bytes);
       };
       await put(store, at("a"), versions[0] as Uint8Array);
-      const writing = write();
-      for (let round = 0; round < 20; round += 1) {
-        const bytes = await readAll(store.get(at("a")));
-        expectBytes(bytes, versions[(bytes[0] ?? 0) - 1] as Uint8Array, "one version");
-      }
-      await writing;
+      const read = async () => {
+        for (let round = 0; round < 20; round += 1) {
+          const bytes = await readAll(store.get(at("a")));
+          expectBytes(bytes, versions[(bytes[0] ?? 0) - 1] as Uint8Array, "one version");
+        }
+      };
+      await Promise.all([write(), read()]);
     }),
 
     clause("Of many concurrent puts of one object the result is one of theirs.", async (store) => {
@@ -110,7 +111,7 @@ export const objectStoreContract: Contract<MutableObjectStore> = {
         const { at } = await ownLocators(store);
         const bytes = freshBytes(1000);
         await put(store, at("old"), bytes);
-        const source = held([freshBytes(100)], []);
+        using source = held([freshBytes(100)], []);
         const abort = new AbortController();
         const putting = store.put(at("old"), source.stream, { signal: abort.signal });
         await source.waiting;
@@ -310,7 +311,7 @@ export const objectStoreContract: Contract<MutableObjectStore> = {
         const { at } = await ownLocators(store);
         await put(store, at("from"), utf8("from"));
         const bytes = freshBytes(1000);
-        const source = held([bytes.subarray(0, 100)], [bytes.subarray(100)]);
+        using source = held([bytes.subarray(0, 100)], [bytes.subarray(100)]);
         const putting = store.put(at("a"), source.stream);
         await source.waiting;
         const calls = [putting, store.head(at("from")), store.copy(at("from"), at("to")), store.delete(at("b"))];

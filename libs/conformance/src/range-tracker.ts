@@ -164,11 +164,11 @@ export const rangeTrackerContract: Contract<RangeTracker> = {
         const locator = freshLocator();
         const tracker = await harness.open();
         const merges = Array.from({ length: 50 }, (_, index) =>
-          tracker.merge(locator, span(index * 10, index * 10 + 10)),
+          tracker.merge(locator, span(index * 10, index * 10 + 5)),
         );
         await expectDisposeWaits(tracker, merges);
         await using again = await harness.open();
-        assert.deepEqual(await again.current(locator), [span(0, 500)]);
+        assert.equal((await again.current(locator)).length, 50);
       },
     },
 

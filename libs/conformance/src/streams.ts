@@ -24,12 +24,12 @@ export async function* reusingOneBuffer(...contents: readonly Uint8Array[]): Asy
   }
 }
 
-/** A stream that a clause holds back. */
-export interface HeldStream<T> {
+/** A stream that a clause holds back. Disposing it releases it, so that no store waits for a clause that failed. */
+export interface HeldStream<T> extends Disposable {
   readonly stream: AsyncIterable<T>;
   /** Resolves once the reader has taken the first items and waits for more. */
   readonly waiting: Promise<void>;
-  /** Lets the rest follow. Unless it is called the stream stays silent for ever. */
+  /** Lets the rest follow. Until it is called the stream stays silent. */
   release(): void;
 }
 
@@ -43,7 +43,8 @@ export function held<T>(first: readonly T[], rest: readonly T[]): HeldStream<T> 
     await released.promise;
     yield* rest;
   }
-  return { stream: stream(), waiting: waiting.promise, release: released.resolve };
+  const release = () => released.resolve();
+  return { stream: stream(), waiting: waiting.promise, release, [Symbol.dispose]: release };
 }
 
 /** All items of a stream. */

@@ -93,16 +93,19 @@ export function abortable<T>(source: AsyncIterable<T>, signal: AbortSignal | und
 
 async function* abortableStream<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
   const iterator = source[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const abort = () => aborted.reject(abortError(signal));
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
+  // A race against one promise for the whole stream would keep every item alive until the stream ends.
+  let refuse: ((error: unknown) => void) | undefined;
+  const abort = () => refuse?.(abortError(signal));
+  signal.addEventListener("abort", abort);
   let waiting = false;
   try {
     for (;;) {
+      if (signal.aborted) throw abortError(signal);
       waiting = true;
-      const step = await Promise.race([aborted.promise, iterator.next()]);
+      const step = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        refuse = reject;
+        iterator.next().then(resolve, reject);
+      });
       waiting = false;
       if (step.done) return;
       yield step.value;

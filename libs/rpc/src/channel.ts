@@ -3,7 +3,7 @@ import type { Transport } from "@connectrpc/connect";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import { type ChannelOptions, Client, credentials } from "@grpc/grpc-js";
-import { createGrpcTransport } from "./transport.ts";
+import { createGrpcTransport, retryBufferBytes } from "./transport.ts";
 import { streamWindowBytes } from "./windows.ts";
 
 /** A connection to one service, made when the first call needs it and again whenever it broke. */
@@ -23,6 +23,7 @@ export interface ChannelInit {
 const defaults: ChannelOptions = {
   "grpc.max_receive_message_length": messageBytesMax,
   "grpc-node.flow_control_window": streamWindowBytes,
+  "grpc.per_rpc_retry_buffer_size": retryBufferBytes,
   // A connection that says nothing is asked whether it lives, so that no call waits for a machine that is gone.
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,

@@ -74,7 +74,9 @@ function unaryHandler(method: DescMethod, handler: Handler): handleUnaryCall<Buf
   const output = codecOf(method.output);
   const answer = async (call: ServerUnaryCall<Buffer, Buffer>, context: CallContext) => {
     const request = decoded(codecOf(method.input), call.request);
-    return output.encode((await handler(request, context)) as Fields);
+    const response = output.encode((await handler(request, context)) as Fields);
+    call.sendMetadata(metadataOf(context.responseHeader));
+    return response;
   };
   return (call, callback) => {
     const context = new CallContext(method, call);
@@ -95,7 +97,12 @@ function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamin
       inbox.discard({ error: abortError(context.signal) });
       outbox.close();
     });
-    serveStream(method, handler, context, inbox, outbox).then(
+    const write = (response: Buffer) => {
+      // Only the first time counts.
+      call.sendMetadata(metadataOf(context.responseHeader));
+      return outbox.write(response);
+    };
+    serveStream(method, handler, context, inbox, write).then(
       () => void call.end(metadataOf(context.responseTrailer)),
       (error: unknown) => endWith(call, error),
     );
@@ -103,12 +110,15 @@ function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamin
 }
 
 /**
- * grpc-js reports the end of the requests also when the client broke the call off, just before it reports that. A port
- * must not take the one for the other: it would store half an upload. Asking for one more message makes grpc-js look.
+ * A client on Node that cancels ends its stream before it resets it, so that at first the one looks like the other; and a
+ * port that takes a broken upload for a whole one stores half of it. The reset comes with the end or right after it:
+ * by the next turn of the loop grpc-js knows of it, and says so when it is asked for one more message.
  */
 function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Buffer>, inbox: Inbox): void {
-  call._read(1);
-  process.nextTick(() => inbox.close());
+  setImmediate(() => {
+    call._read(1);
+    process.nextTick(() => inbox.close());
+  });
 }
 
 async function serveStream(
@@ -116,11 +126,11 @@ async function serveStream(
   handler: Handler,
   context: CallContext,
   inbox: Inbox,
-  outbox: Outbox,
+  write: (response: Buffer) => Promise<boolean>,
 ): Promise<void> {
   const output = codecOf(method.output);
   for await (const response of responses(method, handler, context, inbox)) {
-    if (!(await outbox.write(output.encode(response as Fields)))) return;
+    if (!(await write(output.encode(response as Fields)))) return;
   }
 }
 

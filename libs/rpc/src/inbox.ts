@@ -54,9 +54,7 @@ export class Inbox implements AsyncIterableIterator<Buffer, void, void> {
   discard(failure?: { readonly error: unknown }): void {
     this.#messages.length = 0;
     this.#bytes = 0;
-    this.#failure ??= failure;
-    this.#closed = true;
-    this.#wake();
+    this.close(failure);
   }
 
   [Symbol.asyncIterator](): this {

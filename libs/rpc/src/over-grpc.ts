@@ -1,7 +1,7 @@
 import type { Damage, Harness, Subject } from "@graviton/conformance/contract";
-import { type Channel, connect } from "./channel.ts";
+import type { Channel } from "./channel.ts";
+import { loopback } from "./loopback.ts";
 import type { Routes } from "./routes.ts";
-import { serveGrpc } from "./server.ts";
 
 /**
  * The same subject behind the wire: every handle is served on a socket of its own and used through the remote adapter,
@@ -35,10 +35,8 @@ class GrpcHarness<Port extends AsyncDisposable> implements Harness<Port> {
   async open(): Promise<Port> {
     await using opened = new AsyncDisposableStack();
     const port = opened.use(await this.#local.open());
-    const routes = [this.#routes(port)];
-    const server = opened.use(await serveGrpc({ routes, host: "127.0.0.1", port: 0 }));
-    const remote = this.#remote(opened.use(connect(server.address)));
-    return closingWith(remote, opened.move());
+    const { channel } = opened.use(await loopback(this.#routes(port)));
+    return closingWith(this.#remote(channel), opened.move());
   }
 
   damage(name: string, how?: Damage): Promise<void> {

@@ -16,6 +16,21 @@ import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { errorOf } from "./status.ts";
 
+/**
+ * What grpc-js keeps of a call's messages to send them again should the server refuse the call unread, in bytes. It
+ * takes kept messages as sent, and is slow where there are many: enough for a small call or an upload's header.
+ */
+export const retryBufferBytes = 4096;
+
+/**
+ * A message without any field that a method knows. Of a length that is never kept, so that it counts as sent only once
+ * it is.
+ */
+const farewell = Buffer.concat([Buffer.from([0x7a, 0x80, 0x20]), Buffer.alloc(retryBufferBytes)]);
+
+/** How long a cancelled call tries to say so before it is reset, in milliseconds. */
+const farewellMsMax = 100;
+
 /** A Transport of Connect over a client of grpc-js: what makes typed clients of `createClient` speak native gRPC. */
 export function createGrpcTransport(client: Client): Transport {
   return {
@@ -96,14 +111,18 @@ class StreamCall {
   readonly header = new Headers();
   readonly trailer = new Headers();
   /** Resolves with the headers of the answer, or with the end of the call. */
-  readonly begun: Promise<void>;
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  readonly #begun = Promise.withResolvers<void>();
   readonly #method: DescMethod;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #ended = new AbortController();
-  /** What the input failed with: it stands before the status of the call that was cancelled for it. */
-  #inputFailure: { readonly error: unknown } | undefined;
+  /** True once the whole input is on its way. */
+  #sent = false;
   #status: StatusObject | undefined;
 
   constructor(client: Client, method: DescMethod, init: CallInit) {
@@ -117,7 +136,7 @@ class StreamCall {
     );
     this.#inbox = new Inbox(this.#call);
     this.#outbox = new Outbox(this.#call);
-    this.begun = this.#listen();
+    this.#listen();
     this.#cancelWith(init.signal);
   }
 
@@ -128,11 +147,10 @@ class StreamCall {
       for await (const message of abortable(input, this.#ended.signal)) {
         if (!(await this.#outbox.write(codec.encode(message as Record<string, unknown>)))) return;
       }
+      this.#sent = true;
       this.#call.end();
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
-      this.#inputFailure = { error };
-      this.#call.cancel();
+      if (!this.#ended.signal.aborted) this.#breakOff({ error });
     }
   }
 
@@ -141,15 +159,34 @@ class StreamCall {
     try {
       for await (const message of this.#inbox) yield decoded(output, message);
     } finally {
-      this.#call.cancel();
+      this.#breakOff();
     }
   }
 
-  #listen(): Promise<void> {
-    const begun = Promise.withResolvers<void>();
+  /**
+   * Cancels the call. HTTP/2 on Node ends a stream before it resets it, so that to a server a cancelled upload may look
+   * like a whole one; a message without content, which no upload has, says first that it is not. Where messages are
+   * stuck on their way nothing overtakes them but the reset, and it need not wait for long.
+   */
+  #breakOff(failure?: { readonly error: unknown }): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.#outbox.close();
+    this.#begun.resolve();
+    this.#inbox.discard(failure ?? { error: new ConnectError("the call was cancelled", Code.Canceled) });
+    const cancel = () => this.#call.cancel();
+    if (this.#sent) return cancel();
+    const timer = setTimeout(cancel, farewellMsMax);
+    this.#call.write(farewell, () => {
+      clearTimeout(timer);
+      cancel();
+    });
+  }
+
+  #listen(): void {
     this.#call.on("metadata", (metadata) => {
       copy(headersOf(metadata), this.header);
-      begun.resolve();
+      this.#begun.resolve();
     });
     // The status tells the same; without a listener the error would end the process.
     this.#call.on("error", () => {});
@@ -158,22 +195,20 @@ class StreamCall {
       copy(headersOf(ended.metadata), this.trailer);
       this.#outbox.close();
       this.#ended.abort();
-      begun.resolve();
+      this.#begun.resolve();
     });
     // The stream ends after its last message, and after the status is known.
     this.#call.on("end", () => this.#inbox.close(this.#failure()));
-    return begun.promise;
   }
 
   #failure(): { readonly error: unknown } | undefined {
-    if (this.#inputFailure !== undefined) return this.#inputFailure;
     if (this.#status === undefined) return { error: new ConnectError("the call ended without a status", Code.Unknown) };
     return this.#status.code === status.OK ? undefined : { error: errorOf(this.#status) };
   }
 
   #cancelWith(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
-    const cancel = () => this.#call.cancel();
+    const cancel = () => this.#breakOff();
     signal.addEventListener("abort", cancel, { once: true });
     this.#ended.signal.addEventListener("abort", () => signal.removeEventListener("abort", cancel));
     if (signal.aborted) cancel();

@@ -21,11 +21,11 @@ const streamCreated = "http2.server.stream.created";
 export function openWindows(port: number): () => void {
   const seen = new WeakSet<ServerHttp2Session>();
   const open = (message: unknown) => {
-    const { session } = (message as { stream: ServerHttp2Stream }).stream;
-    if (session === undefined || session.destroyed || seen.has(session as ServerHttp2Session)) return;
-    if (session.socket.localPort !== port) return;
-    seen.add(session as ServerHttp2Session);
-    (session as ServerHttp2Session).setLocalWindowSize(connectionWindowBytes);
+    const session = (message as { stream: ServerHttp2Stream }).stream.session as ServerHttp2Session | undefined;
+    if (session === undefined || session.closed || session.destroyed) return;
+    if (seen.has(session) || session.socket.localPort !== port) return;
+    seen.add(session);
+    session.setLocalWindowSize(connectionWindowBytes);
     session.settings({ initialWindowSize: streamWindowBytes, maxFrameSize });
   };
   subscribe(streamCreated, open);

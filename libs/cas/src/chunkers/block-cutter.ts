@@ -38,7 +38,7 @@ export class BlockCutter implements Chunker {
   /** The bytes from `start` to `end`, both counted from the first of `bytes`; those before it are held. */
   #copy(bytes: Uint8Array, start: number, end: number): Buffer {
     const block = Buffer.allocUnsafe(end - start);
-    if (start < 0) this.#held.copy(block, 0, this.#heldBytes + start, this.#heldBytes + Math.min(end, 0));
+    if (start < 0) this.#held.copy(block, 0, this.#heldBytes + start, this.#heldBytes);
     if (end > 0) block.set(bytes.subarray(Math.max(start, 0), end), Math.max(-start, 0));
     return block;
   }

@@ -18,7 +18,7 @@ interface Exports {
 
 /**
  * The WebAssembly half of FastCDC: a window of bytes, and a gear hash that is rolled over it. All chunkers of a
- * process share one, in turns: a memory each would reserve gigabytes of addresses each.
+ * process share one, in turns: a memory for each would reserve gigabytes of address space.
  */
 export class FastCdcKernel {
   readonly #exports: Exports;

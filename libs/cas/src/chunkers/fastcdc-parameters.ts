@@ -20,16 +20,13 @@ export interface Masks {
   readonly loose: bigint;
 }
 
-/** The masks for an average size. The normalization, 0 to 3, is how many bits each differs from the one in the middle. */
+/**
+ * The masks for an average size that a plan may have. The normalization, 0 to 3, is how many bits each differs from the
+ * one in the middle.
+ */
 export function selectMasks(averageBytes: number, normalization: number): Masks {
   const bits = Math.round(Math.log2(averageBytes));
-  return { strict: mask(bits + normalization), loose: mask(bits - normalization) };
-}
-
-function mask(bits: number): bigint {
-  const found = masks[bits - 7];
-  if (found === undefined) throw new RangeError(`FastCDC has no mask for blocks of 2^${bits} bytes`);
-  return found;
+  return { strict: masks[bits + normalization - 7] as bigint, loose: masks[bits - normalization - 7] as bigint };
 }
 
 /**

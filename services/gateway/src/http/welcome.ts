@@ -37,7 +37,7 @@ function stepsFor(facts: WelcomeFacts, origin: string): Step[] {
     { says: "What is stored", command: `curl ${origin}/v1/blobs` },
     {
       says: "Any language, over gRPC",
-      command: `npx buf curl --http2-prior-knowledge --list-services ${facts.grpcEndpoint}`,
+      command: `npx buf curl --protocol grpc --http2-prior-knowledge --list-services ${facts.grpcEndpoint}`,
     },
   ];
 }

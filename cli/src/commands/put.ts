@@ -1,0 +1,174 @@
+import { mapInOrder } from "@graviton/cas/map-in-order";
+import type { BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
+import { formatKey } from "@graviton/ports/key";
+import type { BlobWritePlan } from "@graviton/ports/plan";
+import type { Command } from "commander";
+import { exitOk } from "../exit-codes.ts";
+import { concernsOneItem, usageError } from "../failure.ts";
+import { printable } from "../printable.ts";
+import type { Progress } from "../progress.ts";
+import type { Session } from "../session.ts";
+import { formatSize } from "../sizes.ts";
+import { isFolder, type Upload, uploadsOf } from "../uploads.ts";
+import { type PlanOptions, planOf, withPlan } from "../write-plan.ts";
+
+/** Files on their way at once. */
+const putConcurrency = 4;
+
+const help = `
+Prints the key of each blob; for a folder, or several paths, the key and the path. Folders are stored file by file;
+symbolic links in them are not followed. What is stored already is not stored again.
+
+Examples:
+  $ graviton put README.md
+  $ tar c photos | graviton put - --name photos.tar
+  $ graviton put photos/ --json
+  $ graviton put access.log --chunker delimiter --delimiter '\\n'`;
+
+/** `graviton put`. */
+export function addPut(program: Command, session: Session): void {
+  const command = program
+    .command("put")
+    .description("store files, folders or standard input, and print their keys")
+    .argument("<path...>", "files and folders, or - for standard input");
+  withPlan(command)
+    .addHelpText("after", help)
+    .action((paths: string[], options: PlanOptions) => put(session, paths, options));
+}
+
+async function put(session: Session, paths: readonly string[], options: PlanOptions): Promise<void> {
+  const plan = planOf(options);
+  const single = paths.length === 1 && !(await isFolder(paths[0] ?? ""));
+  if (!single) checkOneFile(options);
+  if (paths.filter((path) => path === "-").length > 1) throw usageError("standard input can be read once: give - once");
+
+  const uploads: Upload[] = [];
+  await session.forEach(paths, async (path) => {
+    uploads.push(...(await uploadsOf(path, (note) => session.note(note))));
+  });
+  if (uploads.length === 0 && session.exitCode !== exitOk) return;
+  await using blobs = (await session.stores()).blobs();
+  await putAll({ session, blobs, plan, single }, uploads);
+}
+
+/** What is the same for every upload of one run. */
+interface Run {
+  readonly session: Session;
+  readonly blobs: BlobStore;
+  readonly plan: BlobWritePlan;
+  /** Whether there is just one blob, whose path need not be told. */
+  readonly single: boolean;
+}
+
+async function putAll(run: Run, uploads: readonly Upload[]): Promise<void> {
+  const { session } = run;
+  using progress = session.progress(totalOf(uploads));
+  const total: Total = { files: 0, bytes: 0, blocks: 0, freshBlocks: 0, freshBytes: 0, duplicateBlocks: 0 };
+  const outcomes = mapInOrder(each(uploads), { concurrency: putConcurrency }, (upload) =>
+    putOne(run, progress, upload),
+  );
+  for await (const { upload, receipt, error } of outcomes) {
+    progress.clear();
+    if (receipt === undefined) {
+      session.fail(error);
+      continue;
+    }
+    add(total, receipt);
+    await printReceipt(run, upload, receipt);
+  }
+  progress.clear();
+  const nothingStored = total.files === 0 && session.exitCode !== exitOk;
+  if (!session.output.json && !nothingStored) session.note(summaryOf(total));
+}
+
+/** What became of one upload; the error is there when there is no receipt. */
+interface Outcome {
+  readonly upload: Upload;
+  readonly receipt?: BlobReceipt;
+  readonly error?: unknown;
+}
+
+async function putOne({ session, blobs, plan }: Run, progress: Progress, upload: Upload): Promise<Outcome> {
+  const attributes = { ...plan.attributes, name: plan.attributes?.name ?? upload.name };
+  const source = new Source(progress.counted(upload.open()));
+  try {
+    const receipt = await blobs.put({ ...plan, attributes }, source, session.call);
+    progress.finished(receipt.confirmed.key.size, receipt.freshBytes);
+    return { upload, receipt };
+  } catch (error) {
+    const first = source.failure?.error ?? error;
+    if (!concernsOneItem(first)) throw first;
+    return { upload, error: first };
+  }
+}
+
+/** Remembers why it broke off: a store may tell of a failed source in words of its own. */
+class Source implements AsyncIterable<Uint8Array> {
+  readonly #bytes: AsyncIterable<Uint8Array>;
+  failure: { readonly error: unknown } | undefined;
+
+  constructor(bytes: AsyncIterable<Uint8Array>) {
+    this.#bytes = bytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* this.#bytes;
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+}
+
+function printReceipt({ session, single }: Run, { path }: Upload, receipt: BlobReceipt): Promise<void> {
+  const { freshBlocks, duplicateBlocks, freshBytes, confirmed } = receipt;
+  const key = formatKey(confirmed.key);
+  const record = {
+    path,
+    key,
+    size: confirmed.key.size,
+    blocks: confirmed.blockCount,
+    freshBlocks,
+    duplicateBlocks,
+    freshBytes,
+  };
+  return session.output.print(single ? key : `${key}  ${printable(path)}`, record);
+}
+
+function checkOneFile({ expect, name }: PlanOptions): void {
+  if (expect !== undefined) throw usageError("--expect goes with one file, or with -");
+  if (name !== undefined) throw usageError("--name goes with one file, or with -");
+}
+
+function totalOf(uploads: readonly Upload[]): number | undefined {
+  if (uploads.some(({ size }) => size === undefined)) return undefined;
+  return uploads.reduce((sum, { size }) => sum + (size ?? 0), 0);
+}
+
+interface Total {
+  files: number;
+  bytes: number;
+  blocks: number;
+  freshBlocks: number;
+  freshBytes: number;
+  duplicateBlocks: number;
+}
+
+function add(total: Total, { confirmed, freshBlocks, freshBytes, duplicateBlocks }: BlobReceipt): void {
+  total.files += 1;
+  total.bytes += confirmed.key.size;
+  total.blocks += confirmed.blockCount;
+  total.freshBlocks += freshBlocks;
+  total.freshBytes += freshBytes;
+  total.duplicateBlocks += duplicateBlocks;
+}
+
+function summaryOf({ files, bytes, blocks, freshBlocks, freshBytes, duplicateBlocks }: Total): string {
+  const what = `${files} ${files === 1 ? "file" : "files"}, ${formatSize(bytes)}: ${blocks} ${blocks === 1 ? "block" : "blocks"}`;
+  return `${what}, ${freshBlocks} fresh (${formatSize(freshBytes)}), ${duplicateBlocks} already stored`;
+}
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}

@@ -1,0 +1,21 @@
+import { describeContract } from "@graviton/conformance/describe-contract";
+import { keyValueStoreContract } from "@graviton/conformance/key-value-store";
+import type { KeyValueStore } from "@graviton/ports/key-value-store";
+import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
+import { kvRoutes } from "@graviton/rpc/kv/routes";
+import { overGrpc } from "@graviton/rpc/over-grpc";
+import { LevelKeyValueStore } from "./key-value-store.ts";
+import { levelSubject } from "./level-subject.ts";
+import { recordKey } from "./tables.ts";
+
+const subject = levelSubject<KeyValueStore>(
+  "LevelKeyValueStore",
+  (database, close) => new LevelKeyValueStore(database, close),
+  (name) => recordKey("pairs", name),
+);
+
+describeContract(keyValueStoreContract, subject);
+describeContract(
+  keyValueStoreContract,
+  overGrpc(subject, kvRoutes, (channel) => new RemoteKeyValueStore(channel)),
+);

@@ -1,0 +1,21 @@
+import { describeContract } from "@graviton/conformance/describe-contract";
+import { rangeTrackerContract } from "@graviton/conformance/range-tracker";
+import type { RangeTracker } from "@graviton/ports/range-tracker";
+import { overGrpc } from "@graviton/rpc/over-grpc";
+import { RemoteRangeTracker } from "@graviton/rpc/range/remote";
+import { rangeRoutes } from "@graviton/rpc/range/routes";
+import { levelSubject } from "./level-subject.ts";
+import { LevelRangeTracker } from "./range-tracker.ts";
+import { recordKey } from "./tables.ts";
+
+const subject = levelSubject<RangeTracker>(
+  "LevelRangeTracker",
+  (database, close) => new LevelRangeTracker(database, close),
+  (name) => recordKey("spans", name),
+);
+
+describeContract(rangeTrackerContract, subject);
+describeContract(
+  rangeTrackerContract,
+  overGrpc(subject, rangeRoutes, (channel) => new RemoteRangeTracker(channel)),
+);

@@ -1,0 +1,21 @@
+import { describeContract } from "@graviton/conformance/describe-contract";
+import { replicaIndexContract } from "@graviton/conformance/replica-index";
+import type { ReplicaIndex } from "@graviton/ports/replica-index";
+import { overGrpc } from "@graviton/rpc/over-grpc";
+import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";
+import { replicaRoutes } from "@graviton/rpc/replica/routes";
+import { levelSubject } from "./level-subject.ts";
+import { LevelReplicaIndex } from "./replica-index.ts";
+import { recordKey } from "./tables.ts";
+
+const subject = levelSubject<ReplicaIndex>(
+  "LevelReplicaIndex",
+  (database, close) => new LevelReplicaIndex(database, close),
+  (name) => recordKey("replicas", name),
+);
+
+describeContract(replicaIndexContract, subject);
+describeContract(
+  replicaIndexContract,
+  overGrpc(subject, replicaRoutes, (channel) => new RemoteReplicaIndex(channel)),
+);
