@@ -79,7 +79,7 @@ async function* askedAlone(entry: ManifestEntry, whole: Hasher, parts: CheckPart
     yield* judged(entry, await parts.blocks.get(entry.block, undefined, parts.call), whole, parts);
   } catch (error) {
     if (!isBadBlock(error)) throw error;
-    yield { entry, problem: error.message };
+    yield { entry, problem: hasReason(error, "NOT_FOUND") ? "it is not stored" : "its stored bytes are damaged" };
   }
 }
 
@@ -94,7 +94,7 @@ function* lost(page: ManifestPage, from: number): Generator<BadBlock> {
   for (const entry of page.slice(from)) yield { entry, problem: "the service did not send it" };
 }
 
-function isBadBlock(error: unknown) {
+function isBadBlock(error: unknown): boolean {
   return hasReason(error, "CORRUPT") || hasReason(error, "NOT_FOUND");
 }
 

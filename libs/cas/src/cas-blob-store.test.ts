@@ -1,36 +1,32 @@
 import { randomBytes } from "node:crypto";
-import { describe, expect, test } from "@jest/globals";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
-import type { Harness, Subject } from "@graviton/conformance/contract";
 import { describeContract } from "@graviton/conformance/describe-contract";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
-import { memoryCapabilities } from "@graviton/memory/capabilities";
-import { InMemoryManifestStore } from "@graviton/memory/manifest-store";
+import { InMemoryManifestStore, ManifestStorage } from "@graviton/memory/manifest-store";
+import { damageBlock, memorySubject } from "@graviton/memory/testing/memory-subject";
 import type { BlobStore } from "@graviton/ports/blob-store";
+import { formatKey } from "@graviton/ports/key";
 import type { BlobWritePlan } from "@graviton/ports/plan";
-import { blobRoutes } from "@graviton/rpc/blob/routes";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
+import { blobRoutes } from "@graviton/rpc/blob/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
+import { describe, expect, test } from "@jest/globals";
 import { CasBlobStore } from "./cas-blob-store.ts";
 import { CasBlockStore } from "./cas-block-store.ts";
 import { keyOf } from "./hasher.ts";
 
-const subject: Subject<BlobStore> = {
+const subject = memorySubject<BlobStore, Storage>({
   name: "CasBlobStore over memory",
-  capabilities: memoryCapabilities,
-  isolated: true,
-  damageable: false,
-  start: async () => {
-    const { blobs } = inMemory();
-    return { open: async () => open(), damage: async () => {}, [Symbol.asyncDispose]: async () => {} } satisfies Harness<BlobStore>;
-    function open(): BlobStore {
-      return blobs();
-    }
-  },
-};
+  storage: () => ({ blocks: new Map(), manifests: new ManifestStorage() }),
+  open: blobsOver,
+  damage: ({ blocks }, name, how) => damageBlock(blocks, name, how),
+});
 
 describeContract(blobStoreContract, subject);
-describeContract(blobStoreContract, overGrpc(subject, blobRoutes, (channel) => new RemoteBlobStore(channel)));
+describeContract(
+  blobStoreContract,
+  overGrpc(subject, blobRoutes, (channel) => new RemoteBlobStore(channel)),
+);
 
 describe("CasBlobStore", () => {
   test("stores no block of the second copy, and says so", async () => {
@@ -51,7 +47,11 @@ describe("CasBlobStore", () => {
     const store = inMemory().blobs();
     const content = randomBytes(3_000_000);
     await store.put(small, frames(content));
-    const changed = Buffer.concat([content.subarray(0, 1_500_000), Buffer.from("inserted"), content.subarray(1_500_000)]);
+    const changed = Buffer.concat([
+      content.subarray(0, 1_500_000),
+      Buffer.from("inserted"),
+      content.subarray(1_500_000),
+    ]);
     const receipt = await store.put(small, frames(changed));
     expect(receipt.freshBlocks).toBeGreaterThan(0);
     expect(receipt.freshBlocks).toBeLessThan(5);
@@ -66,14 +66,14 @@ describe("CasBlobStore", () => {
   });
 
   test("a retry after a broken upload sends only what the first try did not", async () => {
-    const { blobs, driver } = inMemory();
+    const { blobs, blocks } = inMemory();
     const content = randomBytes(12_000_000);
     const broken = async function* () {
       yield content.subarray(0, 11_000_000);
       throw new Error("the line went dead");
     };
     await expect(blobs().put(small, broken())).rejects.toThrow("the line went dead");
-    const kept = driver.size;
+    const kept = blocks.size;
     expect(kept).toBeGreaterThan(0);
     const receipt = await blobs().put(small, frames(content));
     expect(receipt.created).toBe(true);
@@ -81,10 +81,10 @@ describe("CasBlobStore", () => {
   });
 
   test("with rewrite heals a block that was lost", async () => {
-    const { blobs, driver } = inMemory();
+    const { blobs, blocks } = inMemory();
     const content = Buffer.from("lost and found");
     const { confirmed } = await blobs().put({}, frames(content));
-    await driver.remove(keyOf("blake3", content));
+    blocks.delete(formatKey(keyOf("blake3", content)));
     await expect(Array.fromAsync(blobs().get(confirmed.key))).rejects.toMatchObject({ reason: "CORRUPT" });
     await blobs().put({ duplicates: "rewrite" }, frames(content));
     expect(Buffer.concat(await Array.fromAsync(blobs().get(confirmed.key)))).toEqual(content);
@@ -108,21 +108,21 @@ describe("CasBlobStore", () => {
 
 const small: BlobWritePlan = { chunker: { kind: "fastcdc", averageBytes: 65_536 } };
 
+interface Storage {
+  readonly blocks: Map<string, Uint8Array>;
+  readonly manifests: ManifestStorage;
+}
+
+function blobsOver({ blocks, manifests }: Storage): BlobStore {
+  return new CasBlobStore({
+    blocks: new CasBlockStore("InMemoryBlockStore", new MemoryBlockDriver(blocks)),
+    manifests: new InMemoryManifestStore(manifests),
+  });
+}
+
 function inMemory() {
-  const blocks = new Map();
-  const driver = new MemoryBlockDriver(blocks);
-  const manifests = new InMemoryManifestStore();
-  const blobs = () =>
-    new CasBlobStore({ blocks: new CasBlockStore("InMemoryBlockStore", new MemoryBlockDriver(blocks)), manifests });
-  return {
-    blobs,
-    driver: {
-      remove: (key: Parameters<MemoryBlockDriver["remove"]>[0]) => driver.remove(key),
-      get size() {
-        return blocks.size;
-      },
-    },
-  };
+  const storage: Storage = { blocks: new Map(), manifests: new ManifestStorage() };
+  return { blobs: () => blobsOver(storage), blocks: storage.blocks };
 }
 
 async function* frames(content: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -3,7 +3,7 @@ import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
 import { InMemoryKeyValueStore } from "@graviton/memory/key-value-store";
 import { InMemoryManifestStore, ManifestStorage, type StoredManifest } from "@graviton/memory/manifest-store";
-import { damageBlock, type MemoryParts, memorySubject } from "@graviton/memory/memory-subject";
+import { damageBlock, type MemoryParts, memorySubject } from "@graviton/memory/testing/memory-subject";
 import { InMemoryObjectStore, type StoredObject } from "@graviton/memory/object-store";
 import { InMemoryRangeTracker } from "@graviton/memory/range-tracker";
 import { InMemoryReplicaIndex } from "@graviton/memory/replica-index";

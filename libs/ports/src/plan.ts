@@ -19,7 +19,7 @@ export interface FastCdcPlan {
   readonly kind: "fastcdc";
   /** 1 KiB to 4 MiB; 512 KiB when absent. */
   readonly averageBytes?: number | undefined;
-  /** 64 bytes up to the average; a quarter of the average when absent. */
+  /** 64 bytes up to the average; a quarter of the average when absent. With an odd one, blocks may be one byte shorter. */
   readonly minimumBytes?: number | undefined;
   /** From the average up to 16 MiB; four times the average when absent. */
   readonly maximumBytes?: number | undefined;

@@ -8,6 +8,7 @@ import { diskFull, translated } from "./level-error.ts";
 import { removalRecordsMax, reopenSpareBytes } from "./limits.ts";
 import { Reads } from "./reads.ts";
 import { unsealed } from "./stored-value.ts";
+import { recordKey } from "./tables.ts";
 import { type Change, del, type Update } from "./update.ts";
 import { type Entry, type PageRange, View } from "./view.ts";
 import { Writer } from "./writer.ts";
@@ -35,6 +36,7 @@ export class LevelDatabase implements AsyncDisposable {
   #driver: Driver;
   #olderReads: Promise<void> = Promise.resolve();
   #mustReopen = false;
+  #down = false;
   #closed: Promise<void> | undefined;
 
   private constructor(folder: string, driver: Driver, open: (folder: string) => Promise<Driver>) {
@@ -113,7 +115,9 @@ export class LevelDatabase implements AsyncDisposable {
     return this.#closed;
   }
 
-  #read<T>(read: (driver: Driver) => Promise<T>): Promise<T> {
+  async #read<T>(read: (driver: Driver) => Promise<T>): Promise<T> {
+    // The database could not be opened again: any update that reads tries once more.
+    if (this.#down) await this.update({ reads: () => [recordKey("meta", "format")], changes: () => [] });
     return this.#reads.run(() => {
       this.#expectOpen();
       return translated(this.folder, () => read(this.#driver));
@@ -147,8 +151,10 @@ export class LevelDatabase implements AsyncDisposable {
     await this.#expectRoom();
     await this.#reads.exclude(() =>
       translated(this.folder, async () => {
+        this.#down = true;
         await this.#driver.close();
         this.#driver = await this.#openDriver(this.folder);
+        this.#down = false;
       }),
     );
     this.#mustReopen = false;

@@ -104,8 +104,13 @@ export class KeyValueScans {
 
   async #forget(scan: Scan): Promise<void> {
     if (!scan.changed) return;
-    // What cannot be removed now is removed when the database is opened next.
-    await this.#database.remove(recordRange("undo", scan.id)).catch(() => {});
+    try {
+      // A batch under way may still keep values for it; an update comes after that.
+      await this.#database.update({ changes: () => [] });
+      await this.#database.remove(recordRange("undo", scan.id));
+    } catch {
+      // What cannot be removed now is removed when the database is opened next.
+    }
   }
 
   #affected(pairs: readonly Buffer[]): { scan: Scan; pair: Buffer }[] {

@@ -5,7 +5,7 @@ import { RemoteBlockStore } from "@graviton/rpc/block/remote";
 import { blockRoutes } from "@graviton/rpc/block/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { MemoryBlockDriver } from "./block-driver.ts";
-import { damageBlock, memorySubject } from "./memory-subject.ts";
+import { damageBlock, memorySubject } from "./testing/memory-subject.ts";
 
 const subject = memorySubject({
   name: "InMemoryBlockStore",

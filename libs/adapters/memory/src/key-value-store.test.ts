@@ -4,7 +4,7 @@ import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
 import { kvRoutes } from "@graviton/rpc/kv/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { InMemoryKeyValueStore } from "./key-value-store.ts";
-import { memorySubject } from "./memory-subject.ts";
+import { memorySubject } from "./testing/memory-subject.ts";
 
 const subject = memorySubject({
   name: "InMemoryKeyValueStore",

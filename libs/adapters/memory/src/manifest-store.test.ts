@@ -4,7 +4,7 @@ import { RemoteManifestStore } from "@graviton/rpc/manifest/remote";
 import { manifestRoutes } from "@graviton/rpc/manifest/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { InMemoryManifestStore, ManifestStorage } from "./manifest-store.ts";
-import { memorySubject } from "./memory-subject.ts";
+import { memorySubject } from "./testing/memory-subject.ts";
 
 const subject = memorySubject({
   name: "InMemoryManifestStore",

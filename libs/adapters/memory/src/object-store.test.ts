@@ -3,8 +3,8 @@ import { objectStoreContract } from "@graviton/conformance/object-store";
 import { RemoteObjectStore } from "@graviton/rpc/object/remote";
 import { objectRoutes } from "@graviton/rpc/object/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
-import { memorySubject } from "./memory-subject.ts";
 import { InMemoryObjectStore, type StoredObject } from "./object-store.ts";
+import { memorySubject } from "./testing/memory-subject.ts";
 
 const subject = memorySubject({
   name: "InMemoryObjectStore",

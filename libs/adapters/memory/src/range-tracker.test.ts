@@ -7,8 +7,8 @@ import { overGrpc } from "@graviton/rpc/over-grpc";
 import { RemoteRangeTracker } from "@graviton/rpc/range/remote";
 import { rangeRoutes } from "@graviton/rpc/range/routes";
 import { expect, test } from "@jest/globals";
-import { memorySubject } from "./memory-subject.ts";
 import { InMemoryRangeTracker } from "./range-tracker.ts";
+import { memorySubject } from "./testing/memory-subject.ts";
 
 const subject = memorySubject({
   name: "InMemoryRangeTracker",

@@ -4,8 +4,8 @@ import type { Locator } from "@graviton/ports/locator";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
-import { memorySubject } from "./memory-subject.ts";
 import { InMemoryReplicaIndex } from "./replica-index.ts";
+import { memorySubject } from "./testing/memory-subject.ts";
 
 const subject = memorySubject({
   name: "InMemoryReplicaIndex",

@@ -25,6 +25,14 @@ test("delimiters do not overlap", () => {
 test("a beginning that fails falls back on the longest that still fits", () => {
   expect(cut({ delimiter: text("aab") }, ["aaaab-"])).toEqual(["aaaab", "-"]);
   expect(cut({ delimiter: text("abcabd") }, ["abcabcabd-"])).toEqual(["abcabcabd", "-"]);
+  expect(cut({ delimiter: text("aabaaac") }, ["aabaaabaaac-"])).toEqual(["aabaaabaaac", "-"]);
+});
+
+test("the delimiter's bytes may be reused once the chunker is made", () => {
+  const delimiter = text("\n");
+  const chunker = createChunker(resolveChunkerPlan({ kind: "delimiter", delimiter }));
+  delimiter.fill(0x78);
+  expect(chunker.push(text("axb\nc")).map(String)).toEqual(["axb\n"]);
 });
 
 test("a record over the maximum is cut every maximum bytes, and its rest is a block of its own", () => {
@@ -52,7 +60,7 @@ test("a record of exactly the maximum is one block", () => {
 });
 
 test("it agrees with a search over the whole stream, whatever the delimiter and the pieces", () => {
-  const letters = fc.constantFrom("a", "b", "aab", "abab");
+  const letters = fc.constantFrom("a", "b", "c", "aab", "abab");
   const plan = fc.record({
     delimiter: fc.array(letters, { minLength: 1, maxLength: 6 }).map((parts) => text(parts.join(""))),
     include: fc.boolean(),

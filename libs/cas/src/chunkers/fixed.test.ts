@@ -21,6 +21,13 @@ test("a block may be a single byte", () => {
   expect(cut({ kind: "fixed", blockBytes: 1 }, 3)).toEqual([1, 1, 1]);
 });
 
+test("a block is given as soon as its last byte is there", () => {
+  const chunker = createChunker(resolveChunkerPlan({ kind: "fixed", blockBytes: 4 }));
+  expect(chunker.push(Buffer.from("abc")).map(String)).toEqual([]);
+  expect(chunker.push(Buffer.from("d")).map(String)).toEqual(["abcd"]);
+  expect(chunker.finish()).toEqual([]);
+});
+
 function cut(plan: { kind: "fixed"; blockBytes?: number }, length: number): number[] {
   const chunker = createChunker(resolveChunkerPlan(plan));
   return [...chunker.push(Buffer.alloc(length)), ...chunker.finish()].map((block) => block.length);

@@ -1,5 +1,5 @@
 import type { Damage, Harness, Subject } from "@graviton/conformance/contract";
-import { memoryCapabilities } from "./capabilities.ts";
+import { memoryCapabilities } from "../capabilities.ts";
 
 /** How to make one of the stores of this package: its storage, and a handle on that. */
 export interface MemoryParts<Port, Storage> {

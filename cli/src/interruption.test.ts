@@ -1,0 +1,77 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { expect, jest, test } from "@jest/globals";
+import { runGraviton, startGraviton } from "./testing/run-graviton.ts";
+import { ScratchFolder } from "./testing/scratch-folder.ts";
+import { ServerProcess } from "./testing/server-process.ts";
+
+// Each run of the command is a process of its own, and the machine may be busy.
+jest.setTimeout(60_000);
+
+const someKey = `blake3:${"0".repeat(64)}:1000`;
+
+/** A server that accepts connections and never says a word. */
+async function silentServer() {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on("error", () => {})));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connected: once(server, "connection"),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)("%s ends a get with %d, and no temporary file is left", async (signal, code) => {
+  await using folder = await ScratchFolder.make();
+  await using server = await silentServer();
+  const child = startGraviton(["get", someKey, "-o", folder.at("copy")], server.endpoint);
+  const closed = once(child, "close");
+  await server.connected;
+  expect(await readdir(folder.path)).toHaveLength(1);
+  child.kill(signal);
+  expect((await closed)[0]).toBe(code);
+  expect(await readdir(folder.path)).toEqual([]);
+});
+
+test("A put from an input that never ends is interrupted", async () => {
+  await using server = await silentServer();
+  const child = startGraviton(["put", "-"], server.endpoint);
+  const closed = once(child, "close");
+  child.stdin?.write("and then nothing");
+  await server.connected;
+  child.kill("SIGINT");
+  expect((await closed)[0]).toBe(130);
+});
+
+test("A server that does not answer in time, and one that is not there, exit with 5", async () => {
+  await using server = await silentServer();
+  const late = await runGraviton(["stat", someKey, "--timeout", "0.2", "--endpoint", server.endpoint]);
+  expect(late).toMatchObject({ code: 5, stdout: "", stderr: "graviton: the deadline passed\n" });
+  const nobody = "http://127.0.0.1:1";
+  const absent = await runGraviton(["stat", someKey, "--endpoint", nobody]);
+  const says = `graviton: cannot reach ${nobody}: start one with: graviton serve\n`;
+  expect(absent).toMatchObject({ code: 5, stdout: "", stderr: says });
+});
+
+test("A reader that has enough ends a get without a word", async () => {
+  await using data = await ScratchFolder.make();
+  await using server = await ServerProcess.start(data.path);
+  const { endpoint } = server;
+  const key = (await runGraviton(["put", "-", "-q"], { endpoint, input: randomBytes(8_000_000) })).stdout.trim();
+  const child = startGraviton(["get", key], endpoint);
+  const closed = once(child, "close");
+  const errors: Buffer[] = [];
+  child.stderr?.on("data", (bytes: Buffer) => errors.push(bytes));
+  child.stdout?.once("data", () => child.stdout?.destroy());
+  expect((await closed)[0]).toBe(141);
+  expect(Buffer.concat(errors).toString()).toBe("");
+});

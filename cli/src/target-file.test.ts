@@ -1,0 +1,58 @@
+import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { expect, test } from "@jest/globals";
+import { writeTargetFile } from "./target-file.ts";
+import { ScratchFolder } from "./testing/scratch-folder.ts";
+
+async function* streamOf(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+async function* failingAfter(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+  throw new Error("the source breaks off");
+}
+
+test("The file appears whole, and nothing else is left", async () => {
+  await using folder = await ScratchFolder.make();
+  await writeTargetFile(folder.at("copy"), streamOf("ab", "", "cd"));
+  expect(await readFile(folder.at("copy"), "utf8")).toBe("abcd");
+  expect(await readdir(folder.path)).toEqual(["copy"]);
+});
+
+test("A source that fails leaves the old file as it was, and no temporary one", async () => {
+  await using folder = await ScratchFolder.make();
+  const path = folder.at("copy");
+  await writeFile(path, "old");
+  await expect(writeTargetFile(path, failingAfter("new"))).rejects.toThrow("the source breaks off");
+  expect(await readFile(path, "utf8")).toBe("old");
+  expect(await readdir(folder.path)).toEqual(["copy"]);
+});
+
+test("A file that is replaced keeps its permissions, and a link to it stays a link", async () => {
+  await using folder = await ScratchFolder.make();
+  const [path, link] = [folder.at("secret"), folder.at("link")];
+  await writeFile(path, "old");
+  await chmod(path, 0o600);
+  await symlink("secret", link);
+  await writeTargetFile(link, streamOf("new"));
+  expect(await readlink(link)).toBe("secret");
+  expect(await readFile(path, "utf8")).toBe("new");
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+});
+
+test("A folder is refused and named", async () => {
+  await using folder = await ScratchFolder.make();
+  await mkdir(folder.at("sub"));
+  await expect(writeTargetFile(folder.at("sub"), streamOf("x"))).rejects.toThrow(/sub is a folder/);
+});
+
+test("A folder that is not there is named", async () => {
+  await using folder = await ScratchFolder.make();
+  const writing = writeTargetFile(folder.at("nowhere/copy"), streamOf("x"));
+  await expect(writing).rejects.toThrow(/its folder does not exist/);
+});
+
+test("A device is written to and not replaced", async () => {
+  await writeTargetFile("/dev/null", streamOf("x"));
+  expect((await stat("/dev/null")).isCharacterDevice()).toBe(true);
+});
