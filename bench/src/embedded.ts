@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,8 +16,8 @@ const gibibyte = 1024 * frameBytes;
 /** Put and get of 1 GiB from a second process, beside the same bytes over bare node:http2, which stores nothing. */
 export async function benchEmbedded(): Promise<void> {
   const content = randomFillSync(Buffer.allocUnsafe(gibibyte));
-  const upload = await timed(() => rawUpload(content));
-  const download = await timed(() => rawDownload(content.length));
+  const { upload, download } = await benchRaw(content);
+  const disk = await benchDisk(content);
   await using server = await startServer();
   await using blobs = new RemoteBlobStore(connect(server.endpoint));
   let key: Key | undefined;
@@ -28,6 +28,7 @@ export async function benchEmbedded(): Promise<void> {
   const get = await timed(() => drain(blobs, key));
   const rows: Row[] = [
     row("node:http2 upload, nothing stored", upload, upload),
+    row("files of 512 KiB with fsync, no network", disk, upload),
     row("put, all blocks new", put, upload),
     row("put, all blocks known", again, upload),
     row("node:http2 download, nothing read", download, download),
@@ -72,9 +73,29 @@ async function drain(blobs: RemoteBlobStore, key: Key | undefined): Promise<void
   if (size !== key.size) throw new Error(`got ${size} bytes of ${key.size}`);
 }
 
-async function rawUpload(content: Buffer): Promise<void> {
+async function benchRaw(content: Buffer): Promise<{ upload: number; download: number }> {
   await using raw = await startRaw();
-  const request = raw.session.request({ ":method": "POST", ":path": "/" });
+  return {
+    upload: await timed(() => rawUpload(raw.session, content)),
+    download: await timed(() => rawDownload(raw.session, content.length)),
+  };
+}
+
+/** What the disk takes when every file is durable before the next one begins. */
+async function benchDisk(content: Buffer): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "graviton-bench-"));
+  const fileBytes = frameBytes / 2;
+  const speed = await timed(async () => {
+    for (let start = 0; start < content.length; start += fileBytes) {
+      await writeFile(join(folder, String(start)), content.subarray(start, start + fileBytes), { flush: true });
+    }
+  });
+  await rm(folder, { recursive: true });
+  return speed;
+}
+
+async function rawUpload(session: ClientHttp2Session, content: Buffer): Promise<void> {
+  const request = session.request({ ":method": "POST", ":path": "/" });
   for await (const frame of frames(content)) {
     if (!request.write(frame)) await once(request, "drain");
   }
@@ -83,9 +104,8 @@ async function rawUpload(content: Buffer): Promise<void> {
   await once(request, "end");
 }
 
-async function rawDownload(size: number): Promise<void> {
-  await using raw = await startRaw();
-  const request = raw.session.request({ ":method": "GET", ":path": "/", "x-bytes": String(size) });
+async function rawDownload(session: ClientHttp2Session, size: number): Promise<void> {
+  const request = session.request({ ":method": "GET", ":path": "/", "x-bytes": String(size) });
   let received = 0;
   request.on("data", (chunk: Buffer) => {
     received += chunk.length;

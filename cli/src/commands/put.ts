@@ -7,13 +7,16 @@ import { exitOk } from "../exit-codes.ts";
 import { concernsOneItem, usageError } from "../failure.ts";
 import { printable } from "../printable.ts";
 import type { Progress } from "../progress.ts";
+import { PutTotal } from "../put-total.ts";
 import type { Session } from "../session.ts";
-import { formatSize } from "../sizes.ts";
 import { isFolder, type Upload, uploadsOf } from "../uploads.ts";
 import { type PlanOptions, planOf, withPlan } from "../write-plan.ts";
 
 /** Files on their way at once. */
 const putConcurrency = 4;
+
+/** Things that a folder's put skips and names; of the rest it tells the number. */
+const skippedNamedMax = 3;
 
 const help = `
 Prints the key of each blob; for a folder, or several paths, the key and the path. Folders are stored file by file;
@@ -44,7 +47,10 @@ async function put(session: Session, paths: readonly string[], options: PlanOpti
 
   const uploads: Upload[] = [];
   await session.forEach(paths, async (path) => {
-    uploads.push(...(await uploadsOf(path, (note) => session.note(note))));
+    const skipped: string[] = [];
+    uploads.push(...(await uploadsOf(path, (note) => skipped.push(note))));
+    for (const note of skipped.slice(0, skippedNamedMax)) session.note(note);
+    if (skipped.length > skippedNamedMax) session.note(`skipped ${skipped.length - skippedNamedMax} more`);
   });
   if (uploads.length === 0 && session.exitCode !== exitOk) return;
   await using blobs = (await session.stores()).blobs();
@@ -63,7 +69,7 @@ interface Run {
 async function putAll(run: Run, uploads: readonly Upload[]): Promise<void> {
   const { session } = run;
   using progress = session.progress(totalOf(uploads));
-  const total: Total = { files: 0, bytes: 0, blocks: 0, freshBlocks: 0, freshBytes: 0, duplicateBlocks: 0 };
+  const total = new PutTotal();
   const outcomes = mapInOrder(each(uploads), { concurrency: putConcurrency }, (upload) =>
     putOne(run, progress, upload),
   );
@@ -73,12 +79,12 @@ async function putAll(run: Run, uploads: readonly Upload[]): Promise<void> {
       session.fail(error);
       continue;
     }
-    add(total, receipt);
+    total.add(receipt);
     await printReceipt(run, upload, receipt);
   }
   progress.clear();
   const nothingStored = total.files === 0 && session.exitCode !== exitOk;
-  if (!session.output.json && !nothingStored) session.note(summaryOf(total));
+  if (!session.output.json && !nothingStored) session.note(total.summary());
 }
 
 /** What became of one upload; the error is there when there is no receipt. */
@@ -144,29 +150,6 @@ function checkOneFile({ expect, name }: PlanOptions): void {
 function totalOf(uploads: readonly Upload[]): number | undefined {
   if (uploads.some(({ size }) => size === undefined)) return undefined;
   return uploads.reduce((sum, { size }) => sum + (size ?? 0), 0);
-}
-
-interface Total {
-  files: number;
-  bytes: number;
-  blocks: number;
-  freshBlocks: number;
-  freshBytes: number;
-  duplicateBlocks: number;
-}
-
-function add(total: Total, { confirmed, freshBlocks, freshBytes, duplicateBlocks }: BlobReceipt): void {
-  total.files += 1;
-  total.bytes += confirmed.key.size;
-  total.blocks += confirmed.blockCount;
-  total.freshBlocks += freshBlocks;
-  total.freshBytes += freshBytes;
-  total.duplicateBlocks += duplicateBlocks;
-}
-
-function summaryOf({ files, bytes, blocks, freshBlocks, freshBytes, duplicateBlocks }: Total): string {
-  const what = `${files} ${files === 1 ? "file" : "files"}, ${formatSize(bytes)}: ${blocks} ${blocks === 1 ? "block" : "blocks"}`;
-  return `${what}, ${freshBlocks} fresh (${formatSize(freshBytes)}), ${duplicateBlocks} already stored`;
 }
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {

@@ -18,9 +18,7 @@ function entries(count: number, firstIndex = 0, firstOffset = 0): ManifestEntry[
 test.each([0, 1, 1024])("A page of %i entries comes over the wire as it was", (count) => {
   const page = entries(count, 5000, 2 ** 50);
   const bytes = toBinary(ManifestPageSchema, create(ManifestPageSchema, pageToWire(page)));
-  const received = () => pageFromWire(fromBinary(ManifestPageSchema, bytes));
-  if (count > 0) expect(received()).toEqual(page);
-  else expect(received).toThrow(/needs its algorithm/);
+  expect(pageFromWire(fromBinary(ManifestPageSchema, bytes))).toEqual(page);
 });
 
 test("A full page takes 33 bytes an entry and a few", () => {

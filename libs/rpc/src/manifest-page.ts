@@ -32,6 +32,7 @@ export function pageFromWire(wire: WireManifestPage): ManifestPage {
   if (digests.length !== sizes.length * digestBytes) {
     throw invalid(`${digests.length} bytes of digests do not make ${sizes.length} entries`);
   }
+  if (sizes.length === 0) return [];
   const algorithm = algorithmFromWire(wire.algorithm);
   if (algorithm === undefined) throw invalid("it needs its algorithm: BLAKE3 or SHA256");
   const hex = Buffer.from(digests.buffer, digests.byteOffset, digests.length).toString("hex");

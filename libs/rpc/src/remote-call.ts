@@ -1,5 +1,6 @@
-import type { CallOptions as ConnectCallOptions } from "@connectrpc/connect";
+import { Code, type CallOptions as ConnectCallOptions, type ConnectError } from "@connectrpc/connect";
 import { abortError, type CallOptions } from "@graviton/ports/call-options";
+import { StorageError } from "@graviton/ports/storage-error";
 import { fromWire, isConnectError } from "./errors.ts";
 
 /** How the remote adapters of one server make their calls: options in, StorageErrors out. */
@@ -43,8 +44,16 @@ export class RemoteCalls {
 
   #translated(error: unknown, options: CallOptions | undefined): unknown {
     if (!isConnectError(error)) return error;
-    return options?.signal?.aborted ? abortError(options.signal) : fromWire(error, this.#address);
+    if (options?.signal?.aborted) return abortError(options.signal);
+    if (error.code === Code.Canceled && error.details.length === 0) return brokenOff(error, this.#address);
+    return fromWire(error, this.#address);
   }
+}
+
+/** Nobody here cancelled the call: a server that is stopped ends its calls that way. */
+function brokenOff(cause: ConnectError, address: string): StorageError {
+  const message = `${address} broke the call off: try again, and check that the service still runs there`;
+  return new StorageError("UNAVAILABLE", message, { resource: address, cause });
 }
 
 function timeoutOf(options: CallOptions | undefined): ConnectCallOptions {

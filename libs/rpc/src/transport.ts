@@ -92,9 +92,13 @@ async function callStream<I extends DescMessage, O extends DescMessage>(
   return { stream: true, service: method.parent, method, header, trailer, message: call.receive(method.output) };
 }
 
-/** A deadline beyond what a timer can wait for is none. */
 function optionsOf({ timeoutMs }: CallInit): CallOptions {
-  return timeoutMs === undefined || timeoutMs > timerMsMax ? {} : { deadline: Date.now() + timeoutMs };
+  return isBounded(timeoutMs) ? { deadline: Date.now() + timeoutMs } : {};
+}
+
+/** A deadline beyond what a timer can wait for is none. */
+function isBounded(timeoutMs: number | undefined): timeoutMs is number {
+  return timeoutMs !== undefined && timeoutMs <= timerMsMax;
 }
 
 function decoded<O extends DescMessage>(desc: O, bytes: Buffer): MessageShape<O> {
@@ -132,7 +136,7 @@ class StreamCall {
       unchanged,
       unchanged,
       metadataOf(init.header),
-      optionsOf(init),
+      this.#expire(init),
     );
     this.#inbox = new Inbox(this.#call);
     this.#outbox = new Outbox(this.#call);
@@ -175,12 +179,26 @@ class StreamCall {
     this.#begun.resolve();
     this.#inbox.discard(failure ?? { error: new ConnectError("the call was cancelled", Code.Canceled) });
     const cancel = () => this.#call.cancel();
-    if (this.#sent) return cancel();
+    return cancel();
     const timer = setTimeout(cancel, farewellMsMax);
     this.#call.write(farewell, () => {
       clearTimeout(timer);
       cancel();
     });
+  }
+
+  /**
+   * Watches the deadline of an upload: grpc-js, which would reset the call without a farewell, gets a later one.
+   *
+   * @returns what grpc-js is told
+   */
+  #expire(init: CallInit): CallOptions {
+    const { timeoutMs } = init;
+    if (!isBounded(timeoutMs) || this.#method.methodKind === "server_streaming") return optionsOf(init);
+    const error = new ConnectError("the deadline passed", Code.DeadlineExceeded);
+    const timer = setTimeout(() => this.#breakOff({ error }), timeoutMs);
+    this.#ended.signal.addEventListener("abort", () => clearTimeout(timer));
+    return { deadline: Date.now() + timeoutMs + 2 * farewellMsMax };
   }
 
   #listen(): void {

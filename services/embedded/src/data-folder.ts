@@ -1,5 +1,5 @@
 import { access, constants, mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { CasBlobStore } from "@graviton/cas/cas-blob-store";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { FilesystemBlockDriver } from "@graviton/filesystem/block-driver";
@@ -16,7 +16,7 @@ import type { ManifestStore } from "@graviton/ports/manifest-store";
 import type { MutableObjectStore } from "@graviton/ports/object-store";
 import type { RangeTracker } from "@graviton/ports/range-tracker";
 import type { ReplicaIndex } from "@graviton/ports/replica-index";
-import { StorageError } from "@graviton/ports/storage-error";
+import { errorCode, StorageError } from "@graviton/ports/storage-error";
 
 /** Every port, on one folder. */
 export interface Stores {
@@ -59,7 +59,7 @@ export async function openDataFolder(folder: string): Promise<Stores & AsyncDisp
 
 async function makeWritable(root: string): Promise<void> {
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     await access(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StorageError(
@@ -67,5 +67,17 @@ async function makeWritable(root: string): Promise<void> {
       `cannot write to the data folder ${root}: make it writable, or name another one with --data`,
       { resource: root, cause: error },
     );
+  }
+}
+
+/** One folder at a time: Node's own way to make parents never returns where the system refuses a folder with ENOENT. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return;
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
   }
 }

@@ -60,10 +60,11 @@ describe("the embedded process", () => {
   test("refuses a data folder that cannot be written to, and says what to do", async () => {
     const file = join(folder, "a-file");
     await writeFile(file, "");
-    await expect(serve({ dataFolder: join(file, "data") })).rejects.toMatchObject({
-      reason: "UNAVAILABLE",
-      message: expect.stringContaining("make it writable, or name another one"),
-    });
+    for (const dataFolder of [join(file, "data"), "/proc/graviton/data"])
+      await expect(serve({ dataFolder })).rejects.toMatchObject({
+        reason: "UNAVAILABLE",
+        message: expect.stringContaining("make it writable, or name another one"),
+      });
   });
 
   test("refuses a port in use, names it, and leaves the folder free", async () => {

@@ -50,7 +50,7 @@ export class FilesystemBlockDriver implements BlockDriver {
     const root = resolve(folder);
     return translated(root, undefined, async () => {
       const folders = new Folders(files, root);
-      const format = new Format("graviton-blocks 1", root, join(root, "format"), files);
+      const format = new Format("graviton-blocks 1", root, join(root, "format"), "temporary", files);
       const marked = await format.check();
       const staging = await Staging.open(join(root, "temporary"), folders, files);
       if (!marked) await format.mark(staging, folders);

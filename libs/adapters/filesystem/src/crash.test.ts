@@ -7,40 +7,65 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { keyOf } from "@graviton/cas/hasher";
 import { parseKey } from "@graviton/ports/key";
-import { expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { FilesystemBlockDriver } from "./block-driver.ts";
 
-const writer = fileURLToPath(new URL("crash-writer.ts", import.meta.url));
+const writer = fileURLToPath(new URL("testing/crash-writer.ts", import.meta.url));
 
-test("After a kill every acknowledged block is there, every visible one is whole, and no temporary file outlives the next opening.", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "graviton-filesystem-"));
-  let leftovers = 0;
-  for (const acknowledgedMin of [1, 20, 100]) {
-    const acknowledged = await killAfter(acknowledgedMin, folder);
-    leftovers += (await readdir(join(folder, "temporary"))).length;
-    const driver = await FilesystemBlockDriver.open(folder);
-    expect(await readdir(join(folder, "temporary"))).toEqual([]);
-    expect(await driver.has(acknowledged.map(parseKey))).toEqual(acknowledged.map(() => true));
-    for (const name of await readdir(join(folder, "blocks"), { recursive: true })) {
-      if (!name.includes("blake3-")) continue;
-      const key = parseKey(name.slice(name.indexOf("blake3-")).replaceAll("-", ":"));
-      expect(keyOf("blake3", (await driver.read(key)) ?? Buffer.alloc(0))).toEqual(key);
-    }
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "graviton-filesystem-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("A crash under load, over and over, costs no acknowledged block.", async () => {
+  for (const count of [1, 20, 100]) {
+    const { acknowledged, signal } = await run([folder], count);
+    expect(signal).toBe("SIGKILL");
+    expect(acknowledged.length).toBeGreaterThanOrEqual(count);
+    await expectSound(acknowledged);
   }
-  // Otherwise the kills came too conveniently to show anything.
-  expect(leftovers).toBeGreaterThan(0);
-  await rm(folder, { recursive: true });
 }, 60_000);
 
-/** Runs the writer until it has acknowledged so many blocks, kills it, and gives all that it acknowledged. */
-async function killAfter(count: number, folder: string): Promise<string[]> {
-  const child = spawn(process.execPath, ["--no-warnings", writer, folder], { stdio: ["ignore", "pipe", "inherit"] });
-  const exited = once(child, "exit");
-  const keys: string[] = [];
-  for await (const key of createInterface({ input: child.stdout })) {
-    keys.push(key);
-    if (keys.length === count) child.kill("SIGKILL");
+test("A crash before any one file operation leaves nothing torn and nothing behind.", async () => {
+  let leftovers = 0;
+  for (let killAt = 1; ; killAt += 1) {
+    const { acknowledged, signal } = await run([folder, String(killAt)]);
+    leftovers += (await names("temporary")).length;
+    await expectSound(acknowledged);
+    if (signal === null) {
+      expect(acknowledged.length).toBe(1);
+      break;
+    }
   }
-  expect(await exited).toEqual([null, "SIGKILL"]);
-  return keys;
+  expect(leftovers).toBeGreaterThan(0);
+}, 60_000);
+
+/** What was acknowledged is there, what is visible is whole, and no temporary file outlives the opening. */
+async function expectSound(acknowledged: readonly string[]): Promise<void> {
+  const driver = await FilesystemBlockDriver.open(folder);
+  expect(await names("temporary")).toEqual([]);
+  expect(await driver.has(acknowledged.map(parseKey))).toEqual(acknowledged.map(() => true));
+  for (const name of await names("blocks")) {
+    if (!name.includes("blake3-")) continue;
+    const key = parseKey(name.slice(name.indexOf("blake3-")).replaceAll("-", ":"));
+    expect(keyOf("blake3", (await driver.read(key)) ?? Buffer.alloc(0))).toEqual(key);
+  }
+}
+
+function names(part: string): Promise<string[]> {
+  return readdir(join(folder, part), { recursive: true }).catch(() => []);
+}
+
+/** Runs the writer, kills it once it has acknowledged so many blocks, and gives all that it acknowledged. */
+async function run(args: string[], killAfter = Number.POSITIVE_INFINITY) {
+  const child = spawn(process.execPath, ["--no-warnings", writer, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  const acknowledged: string[] = [];
+  for await (const key of createInterface({ input: child.stdout })) {
+    acknowledged.push(key);
+    if (acknowledged.length === killAfter) child.kill("SIGKILL");
+  }
+  const [, signal] = (await exited) as [number | null, string | null];
+  return { acknowledged, signal };
 }

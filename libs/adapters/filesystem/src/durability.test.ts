@@ -7,7 +7,7 @@ import { hasReason } from "@graviton/ports/storage-error";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { FilesystemBlockDriver } from "./block-driver.ts";
 import { FilesystemObjectStore } from "./object-store.ts";
-import { Fault, type Watch, watchedFiles } from "./watched-files.ts";
+import { Fault, type Watch, watchedFiles } from "./testing/watched-files.ts";
 
 const bytes = Buffer.from("a block of bytes");
 const key = keyOf("blake3", bytes);

@@ -9,21 +9,24 @@ import type { Staging } from "./staging.ts";
 /** Bytes that a format file has at most: one short line. */
 const formatBytesMax = 100;
 
-/** A fresh volume has the first; a crash before the format was written may leave the others. */
-const meaningless = ["lost+found", ".graviton", "temporary"];
-
 /** What a folder was written in: one line in a file, `graviton-blocks 1`. */
 export class Format {
   readonly #line: string;
   readonly #root: string;
   readonly #path: string;
+  readonly #meaningless: readonly string[];
   readonly #files: FileLayer;
 
-  /** @param path the file that says the format of the folder `root` */
-  constructor(line: string, root: string, path: string, files: FileLayer) {
+  /**
+   * @param path the file that says the format of the folder `root`
+   * @param own what the store itself makes in the folder before it writes the format
+   */
+  constructor(line: string, root: string, path: string, own: string, files: FileLayer) {
     this.#line = line;
     this.#root = root;
     this.#path = path;
+    // A fresh volume has the first; a crash before the format was written may leave the other.
+    this.#meaningless = ["lost+found", own];
     this.#files = files;
   }
 
@@ -42,7 +45,7 @@ export class Format {
       if (isAbsent(error)) return [];
       throw error;
     });
-    if (names.every((name) => meaningless.includes(name))) return false;
+    if (names.every((name) => this.#meaningless.includes(name))) return false;
     throw this.#refusal(
       `has content, but no ${this.#path} that says its format: give an empty folder or the right one`,
     );

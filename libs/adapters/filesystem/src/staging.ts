@@ -40,15 +40,21 @@ export class Staging {
   /**
    * Lets `fill` write a new temporary file, flushes it, and lets `publish` give it its lasting name. Nothing is left of
    * it when one of them fails. What they throw passes as it is.
+   *
+   * @param publish gets what `fill` resolved to
    */
-  async write<T>(fill: (file: FileHandle) => Promise<void>, publish: (path: string) => Promise<T>): Promise<T> {
+  async write<F, T>(
+    fill: (file: FileHandle) => Promise<F>,
+    publish: (path: string, filled: F) => Promise<T>,
+  ): Promise<T> {
     return this.use(async (path) => {
       const file = await this.#translated(() => this.#files.open(path, "wx", 0o644));
-      await closing({ close: () => this.#translated(() => file.close()) }, async () => {
-        await fill(file);
+      const filled = await closing({ close: () => this.#translated(() => file.close()) }, async () => {
+        const filled = await fill(file);
         await this.#translated(() => file.sync());
+        return filled;
       });
-      return publish(path);
+      return publish(path, filled);
     });
   }
 

@@ -4,9 +4,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
 import { LevelKeyValueStore } from "./key-value-store.ts";
-import { testFolder } from "./test-folder.ts";
+import { testFolder } from "./testing/test-folder.ts";
 
-const writer = fileURLToPath(new URL("crash-writer.ts", import.meta.url));
+const writer = fileURLToPath(new URL("testing/crash-writer.ts", import.meta.url));
 
 test("What was acknowledged is there after the process was killed, over and over, and no repair is needed.", async () => {
   await using folder = await testFolder();

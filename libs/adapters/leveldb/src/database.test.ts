@@ -6,7 +6,7 @@ import { LevelDatabase } from "./database.ts";
 import { openDriver } from "./driver.ts";
 import { LevelKeyValueStore } from "./key-value-store.ts";
 import { recordKey } from "./tables.ts";
-import { countRecords, openWatched, testFolder } from "./test-folder.ts";
+import { countRecords, openWatched, testFolder } from "./testing/test-folder.ts";
 import { del, put } from "./update.ts";
 
 const key = recordKey("pairs", "key");

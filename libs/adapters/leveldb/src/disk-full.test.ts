@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { hasReason } from "@graviton/ports/storage-error";
 import { expect, test } from "@jest/globals";
 import { LevelKeyValueStore } from "./key-value-store.ts";
-import { canMountTinyDisk, mountTinyDisk } from "./tiny-disk.ts";
+import { canMountTinyDisk, mountTinyDisk } from "./testing/tiny-disk.ts";
 
 const possible = canMountTinyDisk();
 const says = "On a full disk a put is EXHAUSTED, what is stored stays readable, and puts succeed once there is room.";

@@ -4,7 +4,7 @@ import { ClassicLevel } from "classic-level";
 import { LevelDatabase } from "./database.ts";
 import type { Driver } from "./driver.ts";
 import { LevelKeyValueStore } from "./key-value-store.ts";
-import { countRecords, testFolder } from "./test-folder.ts";
+import { countRecords, testFolder } from "./testing/test-folder.ts";
 
 const writesMax = 40_000;
 const writers = 64;

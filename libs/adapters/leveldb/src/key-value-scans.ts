@@ -35,7 +35,11 @@ export class KeyValueScans {
     return this.#affected(pairs).flatMap(({ scan, pair }) => [pair, scan.undoKey(pair)]);
   }
 
-  /** What keeps these pairs, which are about to change, as they are for the scans that have still to deliver them. */
+  /**
+   * What keeps these pairs, which are about to change, as they are for the scans that have still to deliver them.
+   *
+   * @throws StorageError CORRUPT for a damaged old value, which no scan could deliver
+   */
   undo(pairs: readonly Buffer[], read: ReadRecord): Change[] {
     return this.#affected(pairs).flatMap(({ scan, pair }) => {
       if (read(scan.undoKey(pair)) !== undefined) return [];

@@ -5,8 +5,8 @@ import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
 import { kvRoutes } from "@graviton/rpc/kv/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { LevelKeyValueStore } from "./key-value-store.ts";
-import { levelSubject } from "./level-subject.ts";
 import { recordKey } from "./tables.ts";
+import { levelSubject } from "./testing/level-subject.ts";
 
 const subject = levelSubject<KeyValueStore>(
   "LevelKeyValueStore",

@@ -4,9 +4,9 @@ import type { ManifestStore } from "@graviton/ports/manifest-store";
 import { RemoteManifestStore } from "@graviton/rpc/manifest/remote";
 import { manifestRoutes } from "@graviton/rpc/manifest/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";
-import { levelSubject } from "./level-subject.ts";
 import { LevelManifestStore } from "./manifest-store.ts";
 import { recordKey } from "./tables.ts";
+import { levelSubject } from "./testing/level-subject.ts";
 
 const subject = levelSubject<ManifestStore>(
   "LevelManifestStore",

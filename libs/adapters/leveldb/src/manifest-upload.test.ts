@@ -7,10 +7,10 @@ import type { ManifestEntry, ManifestPage } from "@graviton/ports/manifest";
 import { describe, expect, test } from "@jest/globals";
 import { LevelDatabase } from "./database.ts";
 import { type Driver, openDriver } from "./driver.ts";
-import { flipBit } from "./level-subject.ts";
 import { LevelManifestStore } from "./manifest-store.ts";
 import { recordRange } from "./tables.ts";
-import { countRecords, openWatched, testFolder } from "./test-folder.ts";
+import { flipBit } from "./testing/level-subject.ts";
+import { countRecords, openWatched, testFolder } from "./testing/test-folder.ts";
 
 const pageEntries = 1024;
 

@@ -4,9 +4,9 @@ import type { RangeTracker } from "@graviton/ports/range-tracker";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { RemoteRangeTracker } from "@graviton/rpc/range/remote";
 import { rangeRoutes } from "@graviton/rpc/range/routes";
-import { levelSubject } from "./level-subject.ts";
 import { LevelRangeTracker } from "./range-tracker.ts";
 import { recordKey } from "./tables.ts";
+import { levelSubject } from "./testing/level-subject.ts";
 
 const subject = levelSubject<RangeTracker>(
   "LevelRangeTracker",

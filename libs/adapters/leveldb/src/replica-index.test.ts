@@ -4,9 +4,9 @@ import type { ReplicaIndex } from "@graviton/ports/replica-index";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
-import { levelSubject } from "./level-subject.ts";
 import { LevelReplicaIndex } from "./replica-index.ts";
 import { recordKey } from "./tables.ts";
+import { levelSubject } from "./testing/level-subject.ts";
 
 const subject = levelSubject<ReplicaIndex>(
   "LevelReplicaIndex",

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { type FileLayer, nodeFiles } from "./file-layer.ts";
+import { type FileLayer, nodeFiles } from "../file-layer.ts";
 
 /** One operation that a test sees: `rename`, `handle.sync`; and the path that it works on. */
 export type Watch = (operation: string, path: string) => void;

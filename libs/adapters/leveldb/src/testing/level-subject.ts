@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Harness, Subject } from "@graviton/conformance/contract";
-import { levelCapabilities } from "./capabilities.ts";
-import { LevelDatabase } from "./database.ts";
-import { type Driver, openDriver } from "./driver.ts";
+import { levelCapabilities } from "../capabilities.ts";
+import { LevelDatabase } from "../database.ts";
+import { type Driver, openDriver } from "../driver.ts";
 
 /**
  * For tests: a store on a database of its own, in a folder of its own. Damage goes past the store: it flips the lowest

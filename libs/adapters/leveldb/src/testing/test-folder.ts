@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LevelDatabase } from "./database.ts";
-import { type Driver, openDriver } from "./driver.ts";
-import { recordRange, type Table } from "./tables.ts";
+import type { LevelDatabase } from "../database.ts";
+import { type Driver, openDriver } from "../driver.ts";
+import { recordRange, type Table } from "../tables.ts";
 
 /** For tests: a new folder, removed with all that is in it. */
 export async function testFolder(): Promise<AsyncDisposable & { readonly path: string }> {

@@ -1,5 +1,5 @@
-import { LevelDatabase } from "./database.ts";
-import { LevelKeyValueStore } from "./key-value-store.ts";
+import { LevelDatabase } from "../database.ts";
+import { LevelKeyValueStore } from "../key-value-store.ts";
 
 /** For the crash test: writes pairs to the folder given until it is killed, and prints the name of each that was acknowledged. */
 const database = await LevelDatabase.open(process.argv[2] as string);
