@@ -48,13 +48,41 @@ export function connect(address: string, init: ChannelInit = {}): Channel {
     "grpc.enable_http_proxy": isLoopback(host) ? 0 : 1,
     ...init.options,
   });
-  return {
-    address: `${host}:${port}`,
-    transport: createGrpcTransport(client),
-    async [Symbol.asyncDispose]() {
-      client.close();
-    },
-  };
+  return new GrpcChannel(client, `${host}:${port}`);
+}
+
+class GrpcChannel implements Channel {
+  readonly address: string;
+  readonly transport: Transport;
+  readonly #client: Client;
+  #closed = false;
+
+  constructor(client: Client, address: string) {
+    this.#client = client;
+    this.address = address;
+    const { unary, stream } = createGrpcTransport(client);
+    this.transport = {
+      unary: async (...call) => {
+        this.#check();
+        return unary(...call);
+      },
+      stream: async (...call) => {
+        this.#check();
+        return stream(...call);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#client.close();
+  }
+
+  /** grpc-js throws an error of its own for a client that is closed. */
+  #check(): void {
+    if (!this.#closed) return;
+    throw new StorageError("UNAVAILABLE", `the channel to ${this.address} is closed`, { resource: this.address });
+  }
 }
 
 function parseAddress(address: string): { host: string; port: number } {

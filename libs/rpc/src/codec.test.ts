@@ -1,5 +1,4 @@
 import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { describe, expect, test } from "@jest/globals";
 import {
   GetBlobRequestSchema,
   GetBlobResponseSchema,
@@ -11,6 +10,7 @@ import {
   PutBlocksRequestSchema,
 } from "@graviton/proto/graviton/block/v1/block_pb";
 import { GetObjectResponseSchema, PutObjectRequestSchema } from "@graviton/proto/graviton/object/v1/object_pb";
+import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { codecOf } from "./codec.ts";
 
@@ -24,7 +24,9 @@ const alone: DescMessage[] = [GetBlobResponseSchema, GetBlockResponseSchema, Get
 
 const bulk: [string, DescMessage, (frame: Uint8Array) => Record<string, unknown>][] = [
   ...inOneof.map((desc) => [desc.typeName, desc, inPart] as [string, DescMessage, typeof inPart]),
-  ...alone.map((desc) => [desc.typeName, desc, (frame: Uint8Array) => ({ frame })] as [string, DescMessage, typeof inPart]),
+  ...alone.map(
+    (desc) => [desc.typeName, desc, (frame: Uint8Array) => ({ frame })] as [string, DescMessage, typeof inPart],
+  ),
 ];
 
 function inPart(frame: Uint8Array): Record<string, unknown> {
@@ -47,7 +49,11 @@ describe.each(bulk)("A frame in %s", (_, desc, messageOf) => {
     fc.assert(
       fc.property(lengths, fc.integer({ min: 0, max: 255 }), (length, fill) => {
         const message = messageOf(new Uint8Array(length).fill(fill));
-        expect(codecOf(desc).encode(message).equals(toBinary(desc, create(desc, message)))).toBe(true);
+        expect(
+          codecOf(desc)
+            .encode(message)
+            .equals(toBinary(desc, create(desc, message))),
+        ).toBe(true);
       }),
       { numRuns: 60 },
     );

@@ -1,5 +1,11 @@
-import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { expect, test } from "@jest/globals";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import type { Attributes } from "@graviton/ports/attributes";
 import type { Key } from "@graviton/ports/key";
 import {
@@ -10,6 +16,7 @@ import {
   HashAlgorithm,
   KeySchema,
 } from "@graviton/proto/graviton/core/v1/core_pb";
+import { expect, test } from "@jest/globals";
 import {
   algorithmFromWire,
   algorithmToWire,
@@ -46,7 +53,11 @@ test("A key comes over the wire as it was", () => {
 test.each([
   ["is absent", undefined, /no key/],
   ["has no algorithm", { digest, size: 1n }, /needs its algorithm/],
-  ["has an algorithm that nobody knows", { algorithm: 9 as HashAlgorithm, digest, size: 1n }, /unknown hash algorithm 9/],
+  [
+    "has an algorithm that nobody knows",
+    { algorithm: 9 as HashAlgorithm, digest, size: 1n },
+    /unknown hash algorithm 9/,
+  ],
   ["has a digest in capitals", { algorithm: 1, digest: digest.toUpperCase(), size: 1n }, /digest/],
   ["has half a digest", { algorithm: 1, digest: digest.slice(32), size: 1n }, /digest/],
   ["has a size beyond 2^53 - 1", { algorithm: 1, digest, size: beyond }, /size 9007199254740992 is over/],
@@ -103,5 +114,7 @@ test("The bounds of a listing come over the wire as they were", () => {
   for (const bounds of [{}, { after: "a" }, { limit: 3 }, { after: "ü", limit: 1 }]) {
     expect(listFromWire(listToWire(bounds))).toEqual(bounds);
   }
-  expect(() => listFromWire({ after: "", limit: beyond })).toThrow(expect.objectContaining({ reason: "INVALID_ARGUMENT" }));
+  expect(() => listFromWire({ after: "", limit: beyond })).toThrow(
+    expect.objectContaining({ reason: "INVALID_ARGUMENT" }),
+  );
 });

@@ -1,7 +1,11 @@
-import { describe, expect, test } from "@jest/globals";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema, PreconditionFailureSchema, RetryInfoSchema } from "@graviton/proto/google/rpc/error_details_pb";
 import { type Reason, StorageError, type StorageErrorDetail } from "@graviton/ports/storage-error";
+import {
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+  RetryInfoSchema,
+} from "@graviton/proto/google/rpc/error_details_pb";
+import { describe, expect, test } from "@jest/globals";
 import { codeOfReason, errorDomain, fromWire, missingOnWireMax, toWire } from "./errors.ts";
 import { errorOf, statusOf } from "./status.ts";
 
@@ -116,7 +120,9 @@ test("A time to retry after travels as google.rpc.RetryInfo, missing blocks as g
 test("The largest error fits the 8 KiB of trailers that the strictest client takes", () => {
   const missing = Array.from({ length: 1000 }, (_, n) => `blake3:${n.toString(16).padStart(64, "0")}:16777216`);
   const message = `blocks are missing: ${"ü".repeat(5000)}`;
-  const { details, metadata } = statusOf(toWire(new StorageError("MISSING_BLOCKS", message.slice(0, 300), { missing })));
+  const { details, metadata } = statusOf(
+    toWire(new StorageError("MISSING_BLOCKS", message.slice(0, 300), { missing })),
+  );
   const [bytes] = metadata.get("grpc-status-details-bin");
   const length = encodeURI(details).length + Math.ceil((bytes as Buffer).length / 3) * 4;
   expect(length).toBeLessThan(8192);

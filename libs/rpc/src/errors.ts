@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { isStorageError, type Reason, StorageError, type StorageErrorDetail } from "@graviton/ports/storage-error";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
   PreconditionFailureSchema,
   RetryInfoSchema,
 } from "@graviton/proto/google/rpc/error_details_pb";
-import { isStorageError, type Reason, StorageError, type StorageErrorDetail } from "@graviton/ports/storage-error";
 
 /** The domain of every `google.rpc.ErrorInfo` of Graviton. */
 export const errorDomain = "graviton";

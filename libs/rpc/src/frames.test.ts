@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import { frameBytesMax } from "@graviton/ports/limits";
+import { describe, expect, test } from "@jest/globals";
 import { framed, framesOf, openUpload, uploadedBytes } from "./frames.ts";
 
 type Part =
@@ -45,7 +45,10 @@ describe("An upload", () => {
     ["begins with an empty message", [empty], /begins with an empty message/],
   ] as [string, Part[], RegExp][])("that %s is INVALID_ARGUMENT", async (_, parts, message) => {
     const opening = openUpload(requestsOf(...parts), "plan");
-    await expect(opening).rejects.toMatchObject({ reason: "INVALID_ARGUMENT", message: expect.stringMatching(message) });
+    await expect(opening).rejects.toMatchObject({
+      reason: "INVALID_ARGUMENT",
+      message: expect.stringMatching(message),
+    });
   });
 
   test.each([

@@ -78,7 +78,8 @@ async function* following<P extends Part, C extends Case<P>>(
   opening: C,
 ): AsyncGenerator<Exclude<Defined<P>, { readonly case: C }>, void, void> {
   for await (const { part } of requests) {
-    if (part.case === undefined) throw new StorageError("INVALID_ARGUMENT", "the upload breaks off in an empty message");
+    if (part.case === undefined)
+      throw new StorageError("INVALID_ARGUMENT", "the upload breaks off in an empty message");
     if (part.case === opening) throw new StorageError("INVALID_ARGUMENT", `the upload has a second ${opening}`);
     yield part as Exclude<Defined<P>, { readonly case: C }>;
   }

@@ -1,7 +1,7 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { expect, test } from "@jest/globals";
 import type { ManifestEntry } from "@graviton/ports/manifest";
 import { ManifestPageSchema } from "@graviton/proto/graviton/core/v1/core_pb";
+import { expect, test } from "@jest/globals";
 import { pageFromWire, pagesOf, pageToWire } from "./manifest-page.ts";
 
 function entries(count: number, firstIndex = 0, firstOffset = 0): ManifestEntry[] {
@@ -29,7 +29,11 @@ test("A full page takes 33 bytes an entry and a few", () => {
 const digests = new Uint8Array(32);
 
 test.each<[string, MessageInitShape<typeof ManifestPageSchema>, RegExp]>([
-  ["more entries than a page has", { digests: new Uint8Array(32 * 1025), sizes: new Array(1025).fill(1) }, /1025 entries/],
+  [
+    "more entries than a page has",
+    { digests: new Uint8Array(32 * 1025), sizes: new Array(1025).fill(1) },
+    /1025 entries/,
+  ],
   ["digests cut short", { digests: digests.subarray(1), sizes: [1] }, /31 bytes of digests/],
   ["a digest without a size", { digests, sizes: [] }, /32 bytes of digests/],
   ["an empty block", { digests, sizes: [0] }, /not 0/],

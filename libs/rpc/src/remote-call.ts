@@ -13,12 +13,12 @@ export class RemoteCalls {
   }
 
   /** Makes a call with one answer. What the caller's own stream throws comes back as it is. */
-  async answer<T>(
-    options: CallOptions | undefined,
-    call: (options: ConnectCallOptions) => Promise<T>,
-  ): Promise<T> {
+  async answer<T>(options: CallOptions | undefined, call: (options: ConnectCallOptions) => Promise<T>): Promise<T> {
     try {
-      return await call({ ...timeoutOf(options), ...(options?.signal === undefined ? {} : { signal: options.signal }) });
+      return await call({
+        ...timeoutOf(options),
+        ...(options?.signal === undefined ? {} : { signal: options.signal }),
+      });
     } catch (error) {
       throw this.#translated(error, options);
     }

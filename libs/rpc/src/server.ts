@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
+import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
-import { messageBytesMax } from "@graviton/ports/limits";
 import { grpcService } from "./handlers.ts";
 import type { Routes } from "./routes.ts";
 import { openWindows } from "./windows.ts";

@@ -178,8 +178,12 @@ class StreamCall {
     this.#outbox.close();
     this.#begun.resolve();
     this.#inbox.discard(failure ?? { error: new ConnectError("the call was cancelled", Code.Canceled) });
+    if (this.#sent) this.#call.cancel();
+    else this.#sayFarewell();
+  }
+
+  #sayFarewell(): void {
     const cancel = () => this.#call.cancel();
-    return cancel();
     const timer = setTimeout(cancel, farewellMsMax);
     this.#call.write(farewell, () => {
       clearTimeout(timer);

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { expect, test } from "@jest/globals";
 import { type BlobWritePlan, resolveBlobWritePlan } from "@graviton/ports/plan";
 import { BlobWritePlanSchema } from "@graviton/proto/graviton/blob/v1/blob_pb";
+import { expect, test } from "@jest/globals";
 import { planFromWire, planToWire } from "./plan.ts";
 
 const digest = "ef".repeat(32);

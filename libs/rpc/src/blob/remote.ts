@@ -84,7 +84,6 @@ export class RemoteBlobStore implements BlobStore {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
   }
-
 }
 
 async function* uploadOf(plan: BlobWritePlan, bytes: AsyncIterable<Uint8Array>) {

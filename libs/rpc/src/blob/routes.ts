@@ -1,13 +1,6 @@
 import type { BlobInfo, BlobStore } from "@graviton/ports/blob-store";
 import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
-import {
-  attributesToWire,
-  confirmedToWire,
-  keyFromWire,
-  keyToWire,
-  listFromWire,
-  rangeFromWire,
-} from "../convert.ts";
+import { attributesToWire, confirmedToWire, keyFromWire, keyToWire, listFromWire, rangeFromWire } from "../convert.ts";
 import { framed, openUpload, uploadedBytes } from "../frames.ts";
 import { callOptions, defineRoutes, type Routes, type RoutesOptions } from "../routes.ts";
 import { planFromWire } from "./plan.ts";

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { expect, test } from "@jest/globals";
 import { blockBytesMax, frameBytesMax } from "@graviton/ports/limits";
 import { BlockHeaderSchema } from "@graviton/proto/graviton/block/v1/block_pb";
+import { expect, test } from "@jest/globals";
 import { assembledBlocks, type BlockPart } from "./block-parts.ts";
 
 function header(size: number): BlockPart {

@@ -1,11 +1,5 @@
 import { type Client, createClient } from "@connectrpc/connect";
-import type {
-  BlockInput,
-  BlockStore,
-  BlockStored,
-  PutBlocksEvent,
-  StoredBytes,
-} from "@graviton/ports/block-store";
+import type { BlockInput, BlockStore, BlockStored, PutBlocksEvent, StoredBytes } from "@graviton/ports/block-store";
 import { type ByteRange, checkRange, resolveRange, wholeRange } from "@graviton/ports/byte-range";
 import type { CallOptions } from "@graviton/ports/call-options";
 import { checkKey, formatKey, type Key } from "@graviton/ports/key";

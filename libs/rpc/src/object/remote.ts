@@ -77,7 +77,6 @@ export class RemoteObjectStore implements MutableObjectStore {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
   }
-
 }
 
 async function* uploadOf(header: { locator: string; ifAbsent: boolean }, bytes: AsyncIterable<Uint8Array>) {
