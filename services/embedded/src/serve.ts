@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { LimitedBlobStore } from "@graviton/decorators/limited-blob-store";
 import { LimitedBlockStore } from "@graviton/decorators/limited-block-store";
 import { LimitedObjectStore } from "@graviton/decorators/limited-object-store";
@@ -89,7 +90,7 @@ export async function serveEmbedded(config: EmbeddedConfig, print: (line: string
       port: config.httpPort,
       welcome: {
         version,
-        storage: `the folder ${config.dataFolder}`,
+        storage: `the folder ${resolve(config.dataFolder)}`,
         grpcEndpoint: `http://${config.host}:${grpc.port}`,
       },
       onError: (error, { method, path }) => onError(error, { method: `${method} ${path}` }),
@@ -132,7 +133,7 @@ function routesOf(stores: Stores, options: RoutesOptions): Routes[] {
 function startLines({ dataFolder, host }: EmbeddedConfig, grpcPort: number, httpPort: number): string[] {
   const endpoint = grpcPort === 7480 ? "" : ` --endpoint http://${host}:${grpcPort}`;
   return [
-    `Graviton ${version} works. The data is in the folder ${dataFolder}.`,
+    `Graviton ${version} works. The data is in the folder ${resolve(dataFolder)}.`,
     `  gRPC  http://${host}:${grpcPort}`,
     `  HTTP  http://${host}:${httpPort}`,
     "Next, in another terminal:",

@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
 import { connect } from "node:net";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-node";
 import { CasBlobStore } from "@graviton/cas/cas-blob-store";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
 import { InMemoryManifestStore } from "@graviton/memory/manifest-store";
 import { parseKey } from "@graviton/ports/key";
+import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
+import { HashAlgorithm } from "@graviton/proto/graviton/core/v1/core_pb";
 import { blobRoutes } from "@graviton/rpc/blob/routes";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HttpServer, httpFaceServer } from "./http-server.ts";
@@ -203,6 +207,15 @@ describe("the rest of the HTTP face", () => {
       body: JSON.stringify({ key: { algorithm: `HASH_ALGORITHM_${algorithm.toUpperCase()}`, digest, size } }),
     });
     expect(await json(response)).toMatchObject({ confirmed: { blockCount: "1", key: { digest } } });
+  });
+
+  test("gRPC-Web streams a blob to browsers", async () => {
+    const { key } = await json(await put("seen over gRPC-Web"));
+    const transport = createGrpcWebTransport({ baseUrl: origin, httpVersion: "1.1" });
+    const { digest, size } = parseKey(key);
+    const request = { key: { algorithm: HashAlgorithm.BLAKE3, digest, size: BigInt(size) } };
+    const frames = await Array.fromAsync(createClient(BlobService, transport).getBlob(request));
+    expect(Buffer.concat(frames.map(({ frame }) => frame)).toString()).toBe("seen over gRPC-Web");
   });
 
   test("an error over Connect carries its reason and nothing of the server's inside", async () => {

@@ -58,11 +58,11 @@ function page({ version, storage }: WelcomeFacts, steps: readonly Step[]): strin
 <title>Graviton</title>
 <style>
   :root { color-scheme: light dark; }
-  body { font: 16px/1.6 system-ui, sans-serif; max-width: 46rem; margin: 12vh auto; padding: 0 1.5rem; }
+  body { font: 16px/1.6 system-ui, sans-serif; max-width: 50rem; margin: 6vh auto; padding: 0 1.5rem; }
   h1 { font-size: 2rem; margin: 0; }
   dt { margin-top: 1.25rem; }
   dd { margin: .25rem 0 0; }
-  code { display: block; padding: .5rem .75rem; border-radius: .4rem; background: rgb(128 128 128 / .15); overflow-x: auto; white-space: pre; }
+  code { display: block; padding: .5rem .75rem; border-radius: .4rem; background: rgb(128 128 128 / .15); white-space: pre-wrap; overflow-wrap: anywhere; }
   small { opacity: .7; }
 </style>
 <h1>Graviton works.</h1>
