@@ -1,0 +1,91 @@
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { expect, test } from "@jest/globals";
+import { PostgresDatabase } from "./database.ts";
+import { postgresError } from "./errors.ts";
+import { describePostgres } from "./testing/describe-postgres.ts";
+import { isOwnServer } from "./testing/postgres-server.ts";
+import { ownSchema } from "./testing/postgres-subject.ts";
+import { testDatabase } from "./testing/test-database.ts";
+
+const secret = "s3cret";
+
+test("A server that does not answer is UNAVAILABLE, and the error names neither it nor the password.", async () => {
+  const port = await freePort();
+  const connectionString = `postgres://someone:${secret}@127.0.0.1:${port}/somewhere`;
+  const error = await failureOf(PostgresDatabase.open({ connectionString }));
+  expect(error).toMatchObject({ reason: "UNAVAILABLE", resource: "Postgres", cause: { code: "ECONNREFUSED" } });
+  expect(error.message).not.toMatch(new RegExp(`${secret}|someone|somewhere|${port}`));
+});
+
+test("A malformed connection string is INVALID_ARGUMENT, and no part of the error quotes it.", async () => {
+  const error = await failureOf(PostgresDatabase.open({ connectionString: `postgres://u:${secret}@[::/db` }));
+  expect(error).toMatchObject({ reason: "INVALID_ARGUMENT" });
+  expect(error.cause).toBe(undefined);
+  expect(String(error.stack)).not.toContain(secret);
+});
+
+test("An error that is none of the driver's comes back as it is.", () => {
+  const bug = new TypeError("undefined is not a function");
+  expect(postgresError(bug)).toBe(bug);
+});
+
+describePostgres("Errors of Postgres", (server) => {
+  test.each([
+    ["23505", "ALREADY_EXISTS"],
+    ["57014", "DEADLINE_EXCEEDED"],
+    ["08006", "UNAVAILABLE"],
+    ["57P01", "UNAVAILABLE"],
+    ["57P03", "UNAVAILABLE"],
+    ["58030", "UNAVAILABLE"],
+    ["25006", "UNAVAILABLE"],
+    ["42P01", "UNAVAILABLE"],
+    ["42501", "UNAVAILABLE"],
+    ["55P03", "UNAVAILABLE"],
+    ["53100", "EXHAUSTED"],
+    ["53200", "EXHAUSTED"],
+    ["53300", "EXHAUSTED"],
+    ["54000", "EXHAUSTED"],
+    ["XX001", "CORRUPT"],
+    ["40001", "CONFLICT"],
+    ["40P01", "CONFLICT"],
+  ])("SQLSTATE %s is %s.", async (code, reason) => {
+    await using own = await testDatabase(server());
+    const statement = `DO $$ BEGIN RAISE EXCEPTION '${secret}' USING ERRCODE = '${code}'; END $$`;
+    const error = await failureOf(own.database.query(statement, []));
+    expect(error).toMatchObject({ reason, cause: { code } });
+    expect(error.message).not.toContain(secret);
+  });
+
+  (isOwnServer ? test : test.skip)("A user, and a database, that is not there is UNAVAILABLE.", async () => {
+    for (const [wrong, code] of [
+      [{ user: "stranger" }, "28000"],
+      [{ database: "elsewhere" }, "3D000"],
+    ] as const) {
+      const error = await failureOf(PostgresDatabase.open({ ...ownSchema(server()), ...wrong }));
+      expect(error).toMatchObject({ reason: "UNAVAILABLE", resource: "Postgres", cause: { code } });
+    }
+  });
+
+  test("A statement that runs too long is DEADLINE_EXCEEDED.", async () => {
+    await using own = await testDatabase(server(), { statementTimeoutMs: 50 });
+    await expect(own.database.query("SELECT pg_sleep(600)", [])).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+  });
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: what was thrown is what the test is about
+async function failureOf(failing: Promise<unknown>): Promise<any> {
+  return failing.then(
+    () => expect(undefined).toBe("an error"),
+    (error: unknown) => error,
+  );
+}
+
+/** A port that nobody listens at. */
+async function freePort(): Promise<number> {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as AddressInfo;
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
+}

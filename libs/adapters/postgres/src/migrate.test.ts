@@ -1,0 +1,75 @@
+import { expect, test } from "@jest/globals";
+import { PostgresDatabase } from "./database.ts";
+import { PostgresKeyValueStore } from "./key-value-store.ts";
+import { migrate, migrations } from "./migrate.ts";
+import { describePostgres } from "./testing/describe-postgres.ts";
+import { isOwnServer } from "./testing/postgres-server.ts";
+import { dropSchema, ownSchema, withClient } from "./testing/postgres-subject.ts";
+import { testDatabase } from "./testing/test-database.ts";
+
+describePostgres("Migrations", (server) => {
+  test("Every step is taken once, in order, and the next time there is nothing to do.", async () => {
+    const config = ownSchema(server());
+    const names = (await migrations()).map(({ name }) => name);
+    expect(names).toEqual([...names].sort());
+    expect(await migrate(config)).toEqual(names);
+    expect(await migrate(config)).toEqual([]);
+    await dropSchema(config);
+  });
+
+  test("Ten replicas that start at once all work, and each step was taken once.", async () => {
+    const config = ownSchema(server());
+    const taken = await Promise.all(Array.from({ length: 10 }, () => migrate(config)));
+    expect(taken.flat()).toEqual((await migrations()).map(({ name }) => name));
+    const databases = await Promise.all(Array.from({ length: 10 }, () => PostgresDatabase.open(config)));
+    const stores = databases.map((database) => new PostgresKeyValueStore(database));
+    await Promise.all(stores.map((store, index) => store.put(`${index}`, Buffer.of(index))));
+    for (const [index, store] of stores.entries())
+      expect(await store.get(`${9 - index}`)).toEqual(Buffer.of(9 - index));
+    await Promise.all([...stores, ...databases].map((each) => each[Symbol.asyncDispose]()));
+    await dropSchema(config);
+  });
+
+  test("A schema of a newer version is refused by name, and left as it is.", async () => {
+    await using own = await testDatabase(server());
+    await own.database.query("INSERT INTO schema_migrations (number, name) VALUES (999, '999-later')", []);
+    for (const opening of [PostgresDatabase.open(own.config), migrate(own.config)]) {
+      await expect(opening).rejects.toMatchObject({
+        reason: "UNSUPPORTED",
+        message: expect.stringContaining("999-later"),
+      });
+    }
+  });
+
+  test("A step that fails leaves nothing, and may be tried again.", async () => {
+    const config = ownSchema(server());
+    await withClient({ ...server().config }, async (client) => {
+      await client.query(`CREATE SCHEMA ${config.schema}`);
+      await client.query(`CREATE TABLE ${config.schema}.objects ()`);
+      await expect(migrate(config)).rejects.toMatchObject({ code: "42P07" });
+      const tables = await client.query("SELECT tablename FROM pg_tables WHERE schemaname = $1", [config.schema]);
+      const names = tables.rows.map(({ tablename }) => tablename);
+      expect(names).toContain("manifests");
+      expect(names).not.toContain("object_versions");
+      await client.query(`DROP TABLE ${config.schema}.objects`);
+    });
+    expect(await migrate(config)).toEqual((await migrations()).slice(1).map(({ name }) => name));
+    await dropSchema(config);
+  });
+
+  test("A name of a schema that would need quotes is INVALID_ARGUMENT.", async () => {
+    for (const schema of ["", "a b", 'a"; DROP', "Upper", "1a", "pg_own", "a".repeat(64)]) {
+      await expect(migrate({ ...server().config, schema })).rejects.toMatchObject({ reason: "INVALID_ARGUMENT" });
+    }
+  });
+
+  (isOwnServer ? test : test.skip)("A database that acknowledges before it is durable is refused.", async () => {
+    const config = ownSchema(server());
+    await withClient(server().config, async (client) => {
+      await client.query("CREATE ROLE careless LOGIN");
+      await client.query("ALTER ROLE careless SET synchronous_commit = off");
+      await expect(migrate({ ...config, user: "careless" })).rejects.toMatchObject({ reason: "UNSUPPORTED" });
+      await client.query("DROP ROLE careless");
+    });
+  });
+});

@@ -1,0 +1,120 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StorageError } from "@graviton/ports/storage-error";
+import { Client } from "pg";
+import { clientConfig, type PostgresConfig, schemaOf } from "./config.ts";
+import { postgresError } from "./errors.ts";
+
+/** One step of the schema: a file `001-name.sql`. */
+interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly statements: string;
+}
+
+const migrationsFolder = join(import.meta.dirname, "..", "migrations");
+
+/**
+ * Brings the schema up to date, each step in a transaction of its own, and gives the names of the steps that it took.
+ * Processes that do so at once take turns, and all but the first find nothing to do.
+ *
+ * @throws StorageError UNAVAILABLE when Postgres cannot be reached, or does not let the user create what is missing
+ * @throws StorageError UNSUPPORTED for a schema of a newer version, and for a database that cannot keep the promises
+ */
+export async function migrate(config: PostgresConfig): Promise<string[]> {
+  const client = clientOf(config);
+  let lost: unknown;
+  client.on("error", (error) => {
+    lost ??= error;
+  });
+  try {
+    await client.connect();
+    await checkServer(client);
+    // Others may take their time with a long step; whoever holds the lock and dies gives it back with its session.
+    await client.query("SET statement_timeout = 0");
+    await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`graviton schema ${schemaOf(config)}`]);
+    return await migrateAlone(client, schemaOf(config));
+  } catch (error) {
+    throw postgresError(lost ?? error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** Every step there is, in order. */
+export async function migrations(): Promise<Migration[]> {
+  const files = (await readdir(migrationsFolder)).filter((file) => file.endsWith(".sql")).sort();
+  return Promise.all(
+    files.map(async (file) => ({
+      number: Number.parseInt(file, 10),
+      name: file.replace(/\.sql$/, ""),
+      statements: await readFile(join(migrationsFolder, file), "utf8"),
+    })),
+  );
+}
+
+function clientOf(config: PostgresConfig): Client {
+  const driverConfig = clientConfig(config);
+  try {
+    return new Client(driverConfig);
+  } catch {
+    // The driver's own error quotes the connection string, password and all.
+    throw new StorageError("INVALID_ARGUMENT", "the Postgres connection string is malformed", { resource: "Postgres" });
+  }
+}
+
+async function checkServer(client: Client): Promise<void> {
+  const { rows } = await client.query(
+    "SELECT current_setting('server_encoding') AS encoding, current_setting('synchronous_commit') AS commit",
+  );
+  if (rows[0].encoding !== "UTF8") {
+    throw unsupported(`the Postgres database has the encoding ${rows[0].encoding}: create it with UTF8`);
+  }
+  if (rows[0].commit === "off") {
+    throw unsupported("Postgres acknowledges what is not durable yet: set synchronous_commit to on");
+  }
+}
+
+async function migrateAlone(client: Client, schema: string): Promise<string[]> {
+  await createLedger(client, schema);
+  const { rows } = await client.query("SELECT number, name FROM schema_migrations ORDER BY number");
+  const known = await migrations();
+  const newer = rows.find(({ number }) => known.every((migration) => migration.number !== number));
+  if (newer !== undefined) {
+    throw unsupported(
+      `Postgres schema ${schema} is of a newer version, which has ${newer.name}; this version knows ${known.at(-1)?.name} as the last: update it`,
+    );
+  }
+  const waiting = known.filter(({ number }) => rows.every((row) => row.number !== number));
+  for (const migration of waiting) await take(client, migration);
+  return waiting.map(({ name }) => name);
+}
+
+/** Asks before it creates: a user who may not create schemas can still use one that is there. */
+async function createLedger(client: Client, schema: string): Promise<void> {
+  const schemas = await client.query("SELECT FROM pg_namespace WHERE nspname = $1", [schema]);
+  if (schemas.rowCount === 0) await client.query(`CREATE SCHEMA "${schema}"`);
+  const current = await client.query("SELECT current_schema() AS name, to_regclass('schema_migrations') AS ledger");
+  if (current.rows[0].name !== schema) {
+    throw unsupported(
+      `Postgres does not use schema ${schema}: leave search_path out of the connection string, and let the user use the schema`,
+    );
+  }
+  if (current.rows[0].ledger !== null) return;
+  await client.query(`CREATE TABLE schema_migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+  )`);
+}
+
+async function take(client: Client, { number, name, statements }: Migration): Promise<void> {
+  await client.query("BEGIN");
+  await client.query(statements);
+  await client.query("INSERT INTO schema_migrations (number, name) VALUES ($1, $2)", [number, name]);
+  await client.query("COMMIT");
+}
+
+function unsupported(message: string): StorageError {
+  return new StorageError("UNSUPPORTED", message, { resource: "Postgres" });
+}

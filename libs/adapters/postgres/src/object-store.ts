@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { type ByteRange, checkRange, wholeRange } from "@graviton/ports/byte-range";
+import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { abortable, Lifetime } from "@graviton/ports/lifetime";
+import {
+  checkLocator,
+  checkLocatorPrefix,
+  formatLocator,
+  type Locator,
+  type LocatorPrefix,
+} from "@graviton/ports/locator";
+import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
+import { hasReason, StorageError } from "@graviton/ports/storage-error";
+import { callSignal } from "./call-signal.ts";
+import { chunksOf } from "./chunks.ts";
+import type { PostgresDatabase } from "./database.ts";
+import { objectChunkBytes, objectChunksPerWrite, rowsPerRead } from "./limits.ts";
+import { readObject } from "./object-reader.ts";
+import {
+  copyObject,
+  findObject,
+  infoOf,
+  insertObject,
+  type ObjectRow,
+  objectTables,
+  replaceObject,
+} from "./object-rows.ts";
+import { PartsWriter } from "./parts.ts";
+import { sortable } from "./sortable.ts";
+
+/** One row an object, `pg://bucket/path`, and one for each 512 KiB of its bytes. */
+export class PostgresObjectStore implements MutableObjectStore {
+  readonly #database: PostgresDatabase;
+  readonly #lifetime: Lifetime;
+  readonly #now: () => number;
+
+  /**
+   * @param close called once after the last call has ended, by a store that owns its database to dispose of it
+   * @param now the clock, in milliseconds since 1970
+   */
+  constructor(database: PostgresDatabase, close?: () => Promise<void>, now: () => number = Date.now) {
+    this.#database = database;
+    this.#lifetime = new Lifetime("PostgresObjectStore", close);
+    this.#now = now;
+  }
+
+  head(locator: Locator, options?: CallOptions): Promise<ObjectInfo> {
+    return this.#lifetime.run(options, async () => {
+      return infoOf(await findObject(this.#database, checkLocator(locator, "pg"), callSignal(options)));
+    });
+  }
+
+  list(prefix: LocatorPrefix, options: ObjectListOptions = {}): AsyncIterable<ObjectInfo> {
+    return this.#lifetime.stream(options, () => this.#list(prefix, options, callSignal(options)));
+  }
+
+  get(locator: Locator, range: ByteRange = wholeRange, options?: CallOptions): AsyncIterable<Uint8Array> {
+    return this.#lifetime.stream(options, () => {
+      return readObject(this.#database, checkLocator(locator, "pg"), checkRange(range), callSignal(options));
+    });
+  }
+
+  put(locator: Locator, bytes: AsyncIterable<Uint8Array>, options?: ObjectPutOptions): Promise<ObjectInfo> {
+    return this.#lifetime.run(options, async () => {
+      const target = checkLocator(locator, "pg");
+      const signal = callSignal(options);
+      const writer = new PartsWriter(this.#database, objectTables, formatLocator(target), signal);
+      try {
+        if (options?.ifAbsent) await this.#refuseExisting(target, signal);
+        const size = await write(writer, abortable(bytes, signal));
+        checkCall(options);
+        const info = { locator: target, size, modifiedAt: this.#now(), etag: randomUUID() };
+        const { bucket, path } = target;
+        const statement = options?.ifAbsent ? insertObject : replaceObject;
+        await writer.publish(statement, [bucket, path, size, info.modifiedAt, info.etag]);
+        return info;
+      } catch (error) {
+        throw options?.ifAbsent && hasReason(error, "ALREADY_EXISTS") ? alreadyExists(target, error) : error;
+      } finally {
+        await writer.abandon();
+      }
+    });
+  }
+
+  delete(locator: Locator, options?: CallOptions): Promise<void> {
+    return this.#lifetime.run(options, async () => {
+      const { bucket, path } = checkLocator(locator, "pg");
+      const statement = "DELETE FROM objects WHERE bucket = $1 AND path = $2";
+      await this.#database.query(statement, [bucket, path], callSignal(options));
+    });
+  }
+
+  copy(from: Locator, to: Locator, options?: CallOptions): Promise<ObjectInfo> {
+    return this.#lifetime.run(options, async () => {
+      const [source, target] = [checkLocator(from, "pg"), checkLocator(to, "pg")];
+      const signal = callSignal(options);
+      if (formatLocator(source) === formatLocator(target))
+        return infoOf(await findObject(this.#database, source, signal));
+      return copyObject(this.#database, source, target, this.#now(), signal);
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  async *#list(
+    prefix: LocatorPrefix,
+    options: ObjectListOptions,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ObjectInfo, void, void> {
+    const { bucket, path } = checkLocatorPrefix(prefix, "pg");
+    let { after, limit: left = Number.POSITIVE_INFINITY } = checkListOptions(options);
+    while (left > 0) {
+      const wanted = Math.min(left, rowsPerRead);
+      const { rows } = await this.#database.query<ObjectRow>(
+        `SELECT * FROM objects
+          WHERE bucket = $1 AND path >= $2 AND starts_with(path, $2) AND ($3::text IS NULL OR path > $3)
+            AND path < $2 || U&'\\+10FFFF' || U&'\\+10FFFF'
+          ORDER BY path LIMIT $4`,
+        [bucket, path, after === undefined ? null : sortable(after), wanted],
+        signal,
+      );
+      for (const row of rows) yield infoOf(row);
+      if (rows.length < wanted) return;
+      after = rows.at(-1)?.path;
+      left -= rows.length;
+    }
+  }
+
+  /** Spares the caller the upload. Another object may still come between: then the last statement refuses. */
+  async #refuseExisting(locator: Locator, signal: AbortSignal | undefined): Promise<void> {
+    const { bucket, path } = locator;
+    const statement = "SELECT FROM objects WHERE bucket = $1 AND path = $2";
+    const { count } = await this.#database.query(statement, [bucket, path], signal);
+    if (count > 0) throw alreadyExists(locator);
+  }
+}
+
+/** Gives the number of bytes. */
+async function write(writer: PartsWriter, bytes: AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  let waiting = 0;
+  for await (const part of chunksOf(bytes, objectChunkBytes)) {
+    if (waiting === objectChunksPerWrite) {
+      await writer.flush();
+      waiting = 0;
+    }
+    writer.add(part);
+    waiting += 1;
+    size += part.content.length;
+  }
+  return size;
+}
+
+function alreadyExists(locator: Locator, cause?: unknown): StorageError {
+  const text = formatLocator(locator);
+  return new StorageError("ALREADY_EXISTS", `there is an object at ${text} already`, { resource: text, cause });
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from "node:crypto";
+import { failingAfter, held, streamOf } from "@graviton/conformance/streams";
+import type { Key } from "@graviton/ports/key";
+import { manifestPageEntries } from "@graviton/ports/limits";
+import type { Locator } from "@graviton/ports/locator";
+import type { ManifestPage } from "@graviton/ports/manifest";
+import { StorageError } from "@graviton/ports/storage-error";
+import { expect, test } from "@jest/globals";
+import type { PostgresDatabase } from "./database.ts";
+import { manifestPagesPerWrite, objectChunkBytes, objectChunksPerWrite } from "./limits.ts";
+import { PostgresManifestStore } from "./manifest-store.ts";
+import { PostgresObjectStore } from "./object-store.ts";
+import { describePostgres } from "./testing/describe-postgres.ts";
+import { countOf, testDatabase, until } from "./testing/test-database.ts";
+
+/** More than one statement writes. */
+const longBytes = objectChunkBytes * (objectChunksPerWrite + 2);
+const longPages = manifestPagesPerWrite + 4;
+
+describePostgres("Uploads of many parts", (server) => {
+  test("A manifest whose source fails late leaves no page.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresManifestStore(own.database);
+    const { key, pages } = await manifest(store);
+    const failing = failingAfter(new StorageError("CANCELLED", "enough"), ...pages);
+    await expect(store.put({ key, attributes: {} }, failing)).rejects.toMatchObject({ reason: "CANCELLED" });
+    expect(await left(own.database)).toEqual([0, 0, 0, 0]);
+  });
+
+  test("A manifest that was there already, and one that is deleted, leaves no page.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresManifestStore(own.database);
+    const { key, pages } = await manifest(store);
+    await store.put({ key, attributes: {} }, streamOf(...pages));
+    await store.put({ key, attributes: {} }, streamOf(...pages));
+    expect(await left(own.database)).toEqual([1, longPages, 0, 0]);
+    await store.delete(key);
+    expect(await left(own.database)).toEqual([0, 0, 0, 0]);
+  });
+
+  test("A manifest that is deleted while it is read ends in NOT_FOUND.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresManifestStore(own.database);
+    const { key, pages } = await manifest(store);
+    await store.put({ key, attributes: {} }, streamOf(...pages));
+    const reading = store.get(key)[Symbol.asyncIterator]();
+    await reading.next();
+    await store.delete(key);
+    const rest = async () => {
+      for (let step = await reading.next(); !step.done; ) step = await reading.next();
+    };
+    await expect(rest()).rejects.toMatchObject({ reason: "NOT_FOUND" });
+  });
+
+  test("Objects that failed, were replaced or deleted leave no chunk.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresObjectStore(own.database);
+    const bytes = randomBytes(longBytes);
+    const failing = failingAfter(new StorageError("CANCELLED", "enough"), bytes);
+    await expect(store.put(at("a"), failing)).rejects.toMatchObject({ reason: "CANCELLED" });
+    expect(await left(own.database)).toEqual([0, 0, 0, 0]);
+    await store.put(at("a"), streamOf(bytes));
+    await store.put(at("a"), streamOf(bytes.subarray(0, 10)));
+    await store.put(at("b"), streamOf(bytes));
+    await store.copy(at("a"), at("b"));
+    expect(await left(own.database)).toEqual([0, 0, 2, 2]);
+    await store.delete(at("a"));
+    expect(await left(own.database)).toEqual([0, 0, 1, 1]);
+  });
+
+  test("Objects are copied whole onto each other and while they are replaced.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresObjectStore(own.database);
+    const [a, b] = [Buffer.alloc(longBytes, 1), Buffer.alloc(longBytes, 2)];
+    await Promise.all([store.put(at("a"), streamOf(a)), store.put(at("b"), streamOf(b))]);
+    const changes = Array.from({ length: 10 }, () => [
+      store.copy(at("a"), at("b")),
+      store.copy(at("b"), at("a")),
+      store.put(at("a"), streamOf(a)),
+    ]);
+    await Promise.all(changes.flat());
+    for (const path of ["a", "b"]) {
+      const read = Buffer.concat(await Array.fromAsync(store.get(at(path))));
+      expect(read.equals(a) || read.equals(b)).toBe(true);
+    }
+    expect((await left(own.database))[2]).toBe(2);
+  });
+
+  test("Slow sources keep no connection from anybody.", async () => {
+    await using own = await testDatabase(server(), { poolMax: 1, connectionTimeoutMs: 2000 });
+    await using store = new PostgresObjectStore(own.database);
+    const sources = Array.from({ length: 5 }, () => held([randomBytes(longBytes)], []));
+    const puts = sources.map((source, index) => store.put(at(`${index}`), source.stream));
+    await Promise.all(sources.map((source) => source.waiting));
+    await store.put(at("meanwhile"), streamOf(Buffer.from("x")));
+    for (const source of sources) source.release();
+    await Promise.all(puts);
+  });
+
+  test("What an upload left that wrote nothing for a day is removed by the next; others go on.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresObjectStore(own.database);
+    await own.database.query(
+      "INSERT INTO object_versions (pending_since) VALUES (now() - interval '25 hours'), (now() - interval '23 hours')",
+      [],
+    );
+    await store.put(at("a"), streamOf(randomBytes(longBytes)));
+    expect(await countOf(own.database, "object_versions WHERE pending_since IS NOT NULL")).toBe(1);
+  });
+
+  test("An upload whose parts were removed meanwhile is CONFLICT, and nothing is stored.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresObjectStore(own.database);
+    using source = held([randomBytes(longBytes)], []);
+    const putting = store.put(at("a"), source.stream);
+    await until(async () => (await countOf(own.database, "object_versions")) === 1);
+    await source.waiting;
+    await own.database.query("DELETE FROM object_versions", []);
+    source.release();
+    await expect(putting).rejects.toMatchObject({ reason: "CONFLICT" });
+    await expect(store.head(at("a"))).rejects.toMatchObject({ reason: "NOT_FOUND" });
+  });
+
+  test("An object that has lost a chunk is CORRUPT, whether it is read at once or by and by.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresObjectStore(own.database);
+    await store.put(at("a"), streamOf(randomBytes(longBytes)));
+    await own.database.query("DELETE FROM object_chunks WHERE first_offset = $1", [objectChunkBytes]);
+    for (const range of [{ offset: objectChunkBytes, length: 1 }, { offset: 0 }]) {
+      await expect(Array.fromAsync(store.get(at("a"), range))).rejects.toMatchObject({ reason: "CORRUPT" });
+    }
+  });
+});
+
+function at(path: string): Locator {
+  return { scheme: "pg", bucket: "bucket", path };
+}
+
+/** Rows of versions and parts, of manifests and of objects. */
+async function left(database: PostgresDatabase): Promise<number[]> {
+  const tables = ["manifest_versions", "manifest_pages", "object_versions", "object_chunks"];
+  return Promise.all(tables.map((table) => countOf(database, table)));
+}
+
+/** A manifest of one block over and over. */
+async function manifest(store: PostgresManifestStore): Promise<{ key: Key; pages: ManifestPage[] }> {
+  const block: Key = { algorithm: "blake3", digest: randomBytes(32).toString("hex"), size: 10 };
+  await store.recordBlocks([block]);
+  const entries = Array.from({ length: longPages * manifestPageEntries }, (_, index) => ({
+    index,
+    offset: index * block.size,
+    block,
+  }));
+  const pages = Array.from({ length: longPages }, (_, page) =>
+    entries.slice(page * manifestPageEntries, (page + 1) * manifestPageEntries),
+  );
+  return { key: { ...block, digest: randomBytes(32).toString("hex"), size: entries.length * block.size }, pages };
+}
