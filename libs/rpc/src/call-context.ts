@@ -2,6 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { StorageError } from "@graviton/ports/storage-error";
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall } from "@grpc/grpc-js";
+import type { Outgoing } from "./codec.ts";
 
 /** grpc-js ends a call at its deadline by the same event as a cancellation; timers may fire this much early. */
 const timerSlackMs = 10;
@@ -9,31 +10,35 @@ const timerSlackMs = 10;
 /** The longest time that a timer of Node can wait: it fires at once for a longer one. */
 export const timerMsMax = 2 ** 31 - 1;
 
-type ServerCall = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+type ServerCall = ServerUnaryCall<Buffer, Outgoing> | ServerDuplexStream<Buffer, Outgoing>;
 
 /** What a handler learns of a call that grpc-js serves. */
 export class CallContext implements HandlerContext {
   readonly method: DescMethod;
   readonly requestMethod = "POST";
   readonly protocolName = "grpc";
-  readonly responseHeader = new Headers();
-  readonly responseTrailer = new Headers();
   readonly #call: ServerCall;
   readonly #deadline: number;
   readonly #controller = new AbortController();
-  #header: Headers | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #done = false;
+  #requestHeader: Headers | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
   #values: ContextValues | undefined;
 
   constructor(method: DescMethod, call: ServerCall) {
     this.method = method;
     this.#call = call;
     this.#deadline = Number(call.getDeadline());
-    const timer = this.#expire();
-    // grpc-js says "cancelled" at the end of every call, however it ends.
-    call.once("cancelled", () => {
-      clearTimeout(timer);
-      this.#abort();
-    });
+    this.#timer = this.#expire();
+    call.once("cancelled", () => this.#abort());
+  }
+
+  /** Says that the handler is done. grpc-js says "cancelled" at the end of every call, however it ends. */
+  end(): void {
+    this.#done = true;
+    clearTimeout(this.#timer);
   }
 
   get service() {
@@ -49,8 +54,23 @@ export class CallContext implements HandlerContext {
   }
 
   get requestHeader(): Headers {
-    this.#header ??= headersOf(this.#call.metadata);
-    return this.#header;
+    this.#requestHeader ??= headersOf(this.#call.metadata);
+    return this.#requestHeader;
+  }
+
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers();
+    return this.#responseHeader;
+  }
+
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+
+  /** What the handler has set to go before the first message, and after the last one. */
+  get response(): { readonly header: Metadata; readonly trailer: Metadata } {
+    return { header: metadataOf(this.#responseHeader), trailer: metadataOf(this.#responseTrailer) };
   }
 
   get values(): ContextValues {
@@ -70,7 +90,8 @@ export class CallContext implements HandlerContext {
   }
 
   #abort(): void {
-    if (this.signal.aborted) return;
+    if (this.#done || this.signal.aborted) return;
+    clearTimeout(this.#timer);
     const late = this.#deadline - Date.now() <= timerSlackMs;
     this.#controller.abort(
       late
@@ -97,4 +118,11 @@ export function metadataOf(headers: HeadersSource): Metadata {
   const metadata = new Metadata();
   if (headers !== undefined) new Headers(headers).forEach((value, name) => void metadata.set(name, value));
   return metadata;
+}
+
+/** Adds headers to others. */
+export function copyHeaders(from: Headers, to: Headers): void {
+  from.forEach((value, name) => {
+    to.append(name, value);
+  });
 }

@@ -3,7 +3,8 @@ import type { Transport } from "@connectrpc/connect";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import { type ChannelOptions, Client, credentials } from "@grpc/grpc-js";
-import { createGrpcTransport, retryBufferBytes } from "./transport.ts";
+import { retryBufferBytes } from "./stream-call.ts";
+import { createGrpcTransport } from "./transport.ts";
 import { streamWindowBytes } from "./windows.ts";
 
 /** A connection to one service, made when the first call needs it and again whenever it broke. */

@@ -12,7 +12,7 @@ import {
 import { GetObjectResponseSchema, PutObjectRequestSchema } from "@graviton/proto/graviton/object/v1/object_pb";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { codecOf } from "./codec.ts";
+import { codecOf, type Outgoing } from "./codec.ts";
 
 const inOneof: DescMessage[] = [
   PutBlobRequestSchema,
@@ -33,6 +33,13 @@ function inPart(frame: Uint8Array): Record<string, unknown> {
   return { part: { case: "frame", value: frame } };
 }
 
+/** The bytes as grpc-js gets them: it copies them behind its own header. */
+function bytesOf(outgoing: Outgoing): Buffer {
+  const framed = Buffer.alloc(outgoing.length + 5);
+  outgoing.copy(framed, 5);
+  return framed.subarray(5);
+}
+
 function frameOf(message: unknown): Uint8Array {
   const { frame, part } = message as { frame?: Uint8Array; part?: { value?: Uint8Array } };
   return frame ?? part?.value ?? new Uint8Array();
@@ -49,11 +56,8 @@ describe.each(bulk)("A frame in %s", (_, desc, messageOf) => {
     fc.assert(
       fc.property(lengths, fc.integer({ min: 0, max: 255 }), (length, fill) => {
         const message = messageOf(new Uint8Array(length).fill(fill));
-        expect(
-          codecOf(desc)
-            .encode(message)
-            .equals(toBinary(desc, create(desc, message))),
-        ).toBe(true);
+        const encoded = bytesOf(codecOf(desc).encode(message));
+        expect(encoded.equals(toBinary(desc, create(desc, message)))).toBe(true);
       }),
       { numRuns: 60 },
     );
@@ -72,12 +76,9 @@ describe.each(bulk)("A frame in %s", (_, desc, messageOf) => {
     );
   });
 
-  test("is decoded without a copy and encoded with one", () => {
-    const frame = new Uint8Array(100_000).fill(1);
-    const encoded = codecOf(desc).encode(messageOf(frame));
-    frame.fill(2);
+  test("is decoded without a copy, to a plain Uint8Array", () => {
+    const encoded = bytesOf(codecOf(desc).encode(messageOf(new Uint8Array(100_000))));
     const received = frameOf(codecOf(desc).decode(encoded));
-    expect(received[0]).toBe(1);
     expect(received.buffer === encoded.buffer).toBe(true);
     expect(received.constructor === Uint8Array).toBe(true);
   });
@@ -105,12 +106,12 @@ test("Any bytes are decoded to what protobuf-es gives, or refused as it refuses 
 test("A message without a frame goes through protobuf-es", () => {
   const codec = codecOf(GetBlobRequestSchema);
   const message = { key: { digest: "ab", size: 7n }, range: { offset: 3n } };
-  expect(codec.decode(codec.encode(message))).toEqual(create(GetBlobRequestSchema, message));
+  expect(codec.decode(bytesOf(codec.encode(message)))).toEqual(create(GetBlobRequestSchema, message));
 });
 
 test("A message that has more than its frame keeps it", () => {
   const message = fromBinary(GetBlobResponseSchema, Uint8Array.of(0x0a, 1, 65, 0x78, 5));
-  expect([...codecOf(GetBlobResponseSchema).encode(message)]).toEqual([0x0a, 1, 65, 0x78, 5]);
+  expect([...bytesOf(codecOf(GetBlobResponseSchema).encode(message))]).toEqual([0x0a, 1, 65, 0x78, 5]);
 });
 
 test("A message type has one codec", () => {

@@ -3,19 +3,27 @@ import {
   type DescField,
   type DescMessage,
   fromBinary,
+  type Message,
   type MessageInitShape,
   type MessageShape,
   ScalarType,
   toBinary,
 } from "@bufbuild/protobuf";
+import { FrameMessage } from "./frame-message.ts";
+
+/** Bytes of one message on their way out. */
+export type Outgoing = Buffer | FrameMessage;
 
 /** How messages of one type become bytes and back. */
 export interface Codec<Desc extends DescMessage = DescMessage> {
-  /** One contiguous buffer, which shares no memory with the message. */
-  encode(message: MessageInitShape<Desc>): Buffer;
+  /** The message's bytes: a buffer of their own, or those of its frame, which must stay as they are until taken. */
+  encode(message: MessageInitShape<Desc>): Outgoing;
   /** The message. Its `bytes` fields are views of `bytes`. Throws for bytes that are not a message. */
   decode(bytes: Buffer): MessageShape<Desc>;
 }
+
+/** The longest message that is copied rather than waited for. */
+const copiedBytesMax = 16 * 1024;
 
 const codecs = new WeakMap<DescMessage, Codec>();
 
@@ -30,59 +38,85 @@ export function codecOf<Desc extends DescMessage>(desc: Desc): Codec<Desc> {
 }
 
 function codecFor(desc: DescMessage): Codec {
-  const plain: Codec = {
-    encode: (message) => asBuffer(toBinary(desc, create(desc, message))),
-    decode: (bytes) => fromBinary(desc, asBytes(bytes)),
-  };
   const frame = desc.fields.find(isFrame);
-  return frame === undefined ? plain : frameCodec(desc, frame, plain);
+  return frame === undefined ? new PlainCodec(desc) : new FrameCodec(desc, frame);
 }
 
 function isFrame(field: DescField): boolean {
   return field.name === "frame" && field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES;
 }
 
-/**
- * A message that is nothing but its frame goes over the wire as tag, length and bytes. toBinary grows its buffer by
- * doubling and copies a frame several times; this copies it once, and reads it without a copy.
- */
-function frameCodec(desc: DescMessage, field: DescField, plain: Codec): Codec {
-  // Field numbers under 16 with wire type 2 take one byte.
-  const tag = (field.number << 3) | 2;
-  const oneof = field.oneof?.localName;
-  const frameOf = (message: Record<string, unknown>): unknown => {
-    if (oneof === undefined) return message.frame;
-    const part = message[oneof] as { case?: string; value?: unknown } | undefined;
-    return part?.case === "frame" ? part.value : undefined;
-  };
-  const present = (length: number) => length > 0 || oneof !== undefined;
-  const wrap = (frame: Uint8Array) => (oneof === undefined ? { frame } : { [oneof]: { case: "frame", value: frame } });
-  const bare = (message: Record<string, unknown>) => message.$unknown === undefined;
-  return {
-    encode(message) {
-      const frame = frameOf(message as Record<string, unknown>);
-      const simple = ArrayBuffer.isView(frame) && bare(message as Record<string, unknown>);
-      return simple && present(frame.byteLength) ? encodeFrame(tag, frame as Uint8Array) : plain.encode(message);
-    },
-    decode(bytes) {
-      const start = bytes[0] === tag ? frameStart(bytes) : 0;
-      if (start === 0) return plain.decode(bytes);
-      return create(desc, wrap(asBytes(bytes).subarray(start)) as MessageInitShape<DescMessage>);
-    },
-  };
+type Fields = Record<string, unknown>;
+
+class PlainCodec implements Codec {
+  readonly #desc: DescMessage;
+
+  constructor(desc: DescMessage) {
+    this.#desc = desc;
+  }
+
+  encode(message: Fields): Outgoing {
+    const bytes = toBinary(this.#desc, create(this.#desc, message));
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  decode(bytes: Buffer): Message {
+    return fromBinary(this.#desc, plain(bytes));
+  }
 }
 
-function encodeFrame(tag: number, frame: Uint8Array): Buffer {
-  let lengthBytes = 1;
-  for (let rest = frame.length; rest > 127; rest >>>= 7) lengthBytes += 1;
-  const encoded = Buffer.allocUnsafe(1 + lengthBytes + frame.length);
-  let at = 0;
-  encoded[at++] = tag;
-  let rest = frame.length;
-  for (; rest > 127; rest >>>= 7) encoded[at++] = (rest & 127) | 128;
-  encoded[at++] = rest;
-  encoded.set(frame, at);
-  return encoded;
+/**
+ * A message that is nothing but its frame goes over the wire as tag, length and bytes. toBinary grows its buffer by
+ * doubling and copies a frame several times; this does not copy it, neither out nor in.
+ */
+class FrameCodec implements Codec {
+  readonly #desc: DescMessage;
+  readonly #others: Codec;
+  /** Field number and wire type: one byte for field numbers under 16. */
+  readonly #tag: number;
+  /** The oneof that the frame is a case of, if it is. */
+  readonly #oneof: string | undefined;
+
+  constructor(desc: DescMessage, frame: DescField) {
+    this.#desc = desc;
+    this.#others = new PlainCodec(desc);
+    this.#tag = (frame.number << 3) | 2;
+    this.#oneof = frame.oneof?.localName;
+  }
+
+  encode(message: Fields): Outgoing {
+    const frame = this.#frameOf(message);
+    return frame === undefined ? this.#others.encode(message) : smallCopied(new FrameMessage(this.#tag, frame));
+  }
+
+  decode(bytes: Buffer): Message {
+    const start = bytes[0] === this.#tag ? frameStart(bytes) : 0;
+    if (start === 0) return this.#others.decode(bytes);
+    const frame = plain(bytes).subarray(start);
+    return create(
+      this.#desc,
+      this.#oneof === undefined ? { frame } : { [this.#oneof]: { case: "frame", value: frame } },
+    );
+  }
+
+  /** The frame of a message that has nothing else, and that the wire shows. */
+  #frameOf(message: Fields): Uint8Array | undefined {
+    if (message.$unknown !== undefined) return undefined;
+    if (this.#oneof === undefined) {
+      const frame = message.frame as Uint8Array | undefined;
+      return frame?.length === 0 ? undefined : frame;
+    }
+    const part = message[this.#oneof] as { case?: string; value?: Uint8Array } | undefined;
+    return part?.case === "frame" ? part.value : undefined;
+  }
+}
+
+/** A small message is copied: that costs less than to wait until it is taken. */
+function smallCopied(message: FrameMessage): Outgoing {
+  if (message.length > copiedBytesMax) return message;
+  const copy = Buffer.allocUnsafe(message.length);
+  message.copy(copy, 0);
+  return copy;
 }
 
 /** Where the frame begins when it is all that follows, otherwise 0. */
@@ -97,11 +131,7 @@ function frameStart(bytes: Buffer): number {
   return 0;
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
 /** A plain Uint8Array over the same memory: a Buffer's `slice` shares memory where a Uint8Array's copies. */
-function asBytes(bytes: Buffer): Uint8Array {
+function plain(bytes: Buffer): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,7 +1,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { abortError } from "@graviton/ports/call-options";
-import { StorageError } from "@graviton/ports/storage-error";
+import { isStorageError, StorageError } from "@graviton/ports/storage-error";
 import type {
   handleBidiStreamingCall,
   handleUnaryCall,
@@ -10,12 +10,12 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { CallContext, metadataOf } from "./call-context.ts";
-import { type Codec, codecOf } from "./codec.ts";
+import { CallContext } from "./call-context.ts";
+import { type Codec, codecOf, type Outgoing } from "./codec.ts";
 import { isConnectError, toWire } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
-import type { Routes } from "./routes.ts";
+import { type Routes, warnOf } from "./routes.ts";
 import { statusOf } from "./status.ts";
 
 type Fields = Record<string, unknown>;
@@ -47,8 +47,8 @@ export function pathOf(method: DescMethod): string {
 }
 
 /** What grpc-js gets for (de)serializers: it is handed bytes, and hands bytes on. */
-export function unchanged(bytes: Buffer): Buffer {
-  return bytes;
+export function unchanged(bytes: Outgoing): Buffer {
+  return bytes as Buffer;
 }
 
 function methodDefinition(method: DescMethod): ServiceDefinition[string] {
@@ -70,24 +70,25 @@ function methodHandler(method: DescMethod, implementation: ServiceImpl<DescServi
   return method.methodKind === "unary" ? unaryHandler(method, handler) : streamHandler(method, handler);
 }
 
-function unaryHandler(method: DescMethod, handler: Handler): handleUnaryCall<Buffer, Buffer> {
+function unaryHandler(method: DescMethod, handler: Handler): handleUnaryCall<Buffer, Outgoing> {
   const output = codecOf(method.output);
-  const answer = async (call: ServerUnaryCall<Buffer, Buffer>, context: CallContext) => {
+  const answer = async (call: ServerUnaryCall<Buffer, Outgoing>, context: CallContext) => {
     const request = decoded(codecOf(method.input), call.request);
     const response = output.encode((await handler(request, context)) as Fields);
-    call.sendMetadata(metadataOf(context.responseHeader));
+    call.sendMetadata(context.response.header);
     return response;
   };
   return (call, callback) => {
     const context = new CallContext(method, call);
-    answer(call, context).then(
-      (response) => callback(null, response, metadataOf(context.responseTrailer)),
+    const answered = answer(call, context).finally(() => context.end());
+    answered.then(
+      (response) => callback(null, response, context.response.trailer),
       (error: unknown) => callback(statusOf(wireError(error))),
     );
   };
 }
 
-function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamingCall<Buffer, Buffer> {
+function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamingCall<Buffer, Outgoing> {
   return (call) => {
     const context = new CallContext(method, call);
     const inbox = new Inbox(call);
@@ -97,13 +98,10 @@ function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamin
       inbox.discard({ error: abortError(context.signal) });
       outbox.close();
     });
-    const write = (response: Buffer) => {
-      // Only the first time counts.
-      call.sendMetadata(metadataOf(context.responseHeader));
-      return outbox.write(response);
-    };
-    serveStream(method, handler, context, inbox, write).then(
-      () => void call.end(metadataOf(context.responseTrailer)),
+    const begin = () => call.sendMetadata(context.response.header);
+    const served = serveStream(method, handler, context, { inbox, outbox, begin }).finally(() => context.end());
+    served.then(
+      () => void call.end(context.response.trailer),
       (error: unknown) => endWith(call, error),
     );
   };
@@ -114,23 +112,27 @@ function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamin
  * port that takes a broken upload for a whole one stores half of it. The reset comes with the end or right after it:
  * by the next turn of the loop grpc-js knows of it, and says so when it is asked for one more message.
  */
-function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Buffer>, inbox: Inbox): void {
+function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Outgoing>, inbox: Inbox): void {
   setImmediate(() => {
     call._read(1);
     process.nextTick(() => inbox.close());
   });
 }
 
-async function serveStream(
-  method: DescMethod,
-  handler: Handler,
-  context: CallContext,
-  inbox: Inbox,
-  write: (response: Buffer) => Promise<boolean>,
-): Promise<void> {
+interface StreamEnds {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  /** Sends the headers of the answer. */
+  begin(): void;
+}
+
+async function serveStream(method: DescMethod, handler: Handler, context: CallContext, ends: StreamEnds) {
   const output = codecOf(method.output);
-  for await (const response of responses(method, handler, context, inbox)) {
-    if (!(await write(output.encode(response as Fields)))) return;
+  let begun = false;
+  for await (const response of responses(method, handler, context, ends.inbox)) {
+    if (!begun) ends.begin();
+    begun = true;
+    if (!(await ends.outbox.write(output.encode(response as Fields)))) return;
   }
 }
 
@@ -169,10 +171,13 @@ function decoded(codec: Codec, bytes: Buffer): unknown {
 }
 
 /** Ends the call with the error's status. On a call that its peer has cancelled it does nothing. */
-function endWith(call: ServerDuplexStream<Buffer, Buffer>, error: unknown): void {
+function endWith(call: ServerDuplexStream<Buffer, Outgoing>, error: unknown): void {
   if (!call.cancelled) call.emit("error", statusOf(wireError(error)));
 }
 
+/** What routes throw is for the wire already. Anything else went wrong around them, and nobody has heard of it. */
 function wireError(error: unknown) {
-  return isConnectError(error) ? error : toWire(error);
+  if (isConnectError(error)) return error;
+  if (!isStorageError(error)) warnOf("An answer could not be sent", error);
+  return toWire(error);
 }

@@ -1,4 +1,6 @@
 import type { Writable } from "node:stream";
+import type { Outgoing } from "./codec.ts";
+import { FrameMessage } from "./frame-message.ts";
 
 /** Bytes that a call holds for a slow reader before its writer has to wait. */
 export const writeAheadBytes = 2 * 1024 * 1024;
@@ -18,14 +20,18 @@ export class Outbox {
     this.#call = call;
   }
 
-  /** Writes one message and resolves when there is room for another. False once the call has ended. */
-  async write(message: Buffer): Promise<boolean> {
+  /**
+   * Writes one message and resolves when there is room for another and nobody needs its memory any more. False once the
+   * call has ended.
+   */
+  async write(message: Outgoing): Promise<boolean> {
     if (this.#closed) return false;
     this.#messages += 1;
     this.#bytes += message.length;
     this.#call.write(message, () => this.#left(message));
-    while (!this.#closed && (this.#bytes >= writeAheadBytes || this.#messages >= writeAheadMessages)) {
+    while (!this.#closed && (isFull(this.#bytes, this.#messages) || isNeeded(message))) {
       this.#waiting ??= Promise.withResolvers();
+      if (isNeeded(message)) message.onTaken = () => this.#wake();
       await this.#waiting.promise;
     }
     return !this.#closed;
@@ -37,7 +43,7 @@ export class Outbox {
     this.#wake();
   }
 
-  #left(message: Buffer): void {
+  #left(message: Outgoing): void {
     this.#messages -= 1;
     this.#bytes -= message.length;
     this.#wake();
@@ -47,4 +53,12 @@ export class Outbox {
     this.#waiting?.resolve();
     this.#waiting = undefined;
   }
+}
+
+function isFull(bytes: number, messages: number): boolean {
+  return bytes >= writeAheadBytes || messages >= writeAheadMessages;
+}
+
+function isNeeded(message: Outgoing): message is FrameMessage {
+  return message instanceof FrameMessage && !message.taken;
 }

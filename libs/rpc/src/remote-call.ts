@@ -32,6 +32,7 @@ export class RemoteCalls {
     const stop = new AbortController();
     const abort = () => stop.abort();
     options?.signal?.addEventListener("abort", abort, { once: true });
+    if (options?.signal?.aborted) abort();
     try {
       yield* call({ ...timeoutOf(options), signal: stop.signal });
     } catch (error) {

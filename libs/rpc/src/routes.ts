@@ -109,6 +109,10 @@ function storageSignal(signal: AbortSignal): AbortSignal {
 }
 
 function warn(error: unknown, { method }: FailedCall): void {
-  if (isStorageError(error)) return;
-  process.emitWarning(`${method} failed: ${Error.isError(error) ? (error.stack ?? error.message) : String(error)}`);
+  if (!isStorageError(error)) warnOf(`${method} failed`, error);
+}
+
+/** Tells of a failure that nobody foresaw as a warning of the process. */
+export function warnOf(what: string, error: unknown): void {
+  process.emitWarning(`${what}: ${Error.isError(error) ? (error.stack ?? error.message) : String(error)}`);
 }
