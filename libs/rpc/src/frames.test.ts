@@ -100,3 +100,16 @@ test("A frame over the limit is INVALID_ARGUMENT and names the limit", async () 
     message: expect.stringContaining("frameBytesMax, 1048576"),
   });
 });
+
+test("An upload that stops without its end, or goes on behind it, is INVALID_ARGUMENT", async () => {
+  const frame = { case: "frame" as const, value: Uint8Array.of(1) };
+  const end = { case: "end" as const, value: {} };
+  async function* of(...parts: (typeof frame | typeof end)[]) {
+    yield* parts;
+  }
+  await expect(Array.fromAsync(uploadedBytes(of(frame)))).rejects.toMatchObject({ reason: "INVALID_ARGUMENT" });
+  await expect(Array.fromAsync(uploadedBytes(of(frame, end, frame)))).rejects.toMatchObject({
+    reason: "INVALID_ARGUMENT",
+  });
+  expect(await Array.fromAsync(uploadedBytes(of(frame, end)))).toEqual([Uint8Array.of(1)]);
+});

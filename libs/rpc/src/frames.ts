@@ -85,11 +85,27 @@ async function* following<P extends Part, C extends Case<P>>(
   }
 }
 
-/** The bytes of an upload that consists of frames. Empty frames are left out. */
-export async function* uploadedBytes(
-  parts: AsyncIterable<{ readonly case: "frame"; readonly value: Uint8Array }>,
-): AsyncGenerator<Uint8Array, void, void> {
-  for await (const { value } of parts) {
-    if (checkFrame(value).length > 0) yield value;
+type BytesPart =
+  | { readonly case: "frame"; readonly value: Uint8Array }
+  | { readonly case: "end"; readonly value: unknown };
+
+/**
+ * The bytes of an upload that consists of frames and an end. Empty frames are left out.
+ *
+ * @throws StorageError INVALID_ARGUMENT for an upload that stops without its end, or goes on behind it
+ */
+export async function* uploadedBytes(parts: AsyncIterable<BytesPart>): AsyncGenerator<Uint8Array, void, void> {
+  let ended = false;
+  for await (const part of parts) {
+    if (ended) throw new StorageError("INVALID_ARGUMENT", "the upload goes on behind its end");
+    if (part.case === "end") ended = true;
+    else if (checkFrame(part.value).length > 0) yield part.value;
   }
+  if (!ended) throw new StorageError("INVALID_ARGUMENT", "the upload stops without its end: it counts as broken off");
+}
+
+/** The parts of an upload behind its first message, as {@link uploadedBytes} takes them. */
+export async function* bytesParts(source: AsyncIterable<Uint8Array>) {
+  for await (const frame of framed(source)) yield { part: { case: "frame" as const, value: frame } };
+  yield { part: { case: "end" as const, value: {} } };
 }

@@ -1,8 +1,9 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport, type HandlerContext } from "@connectrpc/connect";
 import { InMemoryObjectStore } from "@graviton/memory/object-store";
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
 import { ErrorInfoSchema } from "@graviton/proto/google/rpc/error_details_pb";
-import { ObjectService } from "@graviton/proto/graviton/object/v1/object_pb";
+import { ObjectService, type PutObjectRequestSchema } from "@graviton/proto/graviton/object/v1/object_pb";
 import { RangeTrackerService } from "@graviton/proto/graviton/range/v1/range_pb";
 import { expect, jest, test } from "@jest/globals";
 import { fromWire } from "./errors.ts";
@@ -20,15 +21,29 @@ function objects(options?: RoutesOptions) {
   return createClient(ObjectService, overConnect(objectRoutes(new InMemoryObjectStore(new Map()), options)));
 }
 
-async function* upload(...parts: Uint8Array[]) {
+type PutRequest = MessageInitShape<typeof PutObjectRequestSchema>;
+
+async function* upload(...parts: Uint8Array[]): AsyncGenerator<PutRequest> {
   yield { part: { case: "header" as const, value: { locator } } };
   for (const value of parts) yield { part: { case: "frame" as const, value } };
+  yield { part: { case: "end" as const, value: {} } };
 }
 
 test("Routes work on a ConnectRouter as they do on grpc-js", async () => {
   const client = objects();
   const { info } = await client.putObject(upload(Uint8Array.of(1, 2), Uint8Array.of(3)));
   expect(info).toMatchObject({ locator, size: 3n });
+  const frames = await Array.fromAsync(client.getObject({ locator }));
+  expect(Buffer.concat(frames.map(({ frame }) => frame))).toEqual(Buffer.of(1, 2, 3));
+});
+
+test("An upload that stops without its end, as one of a client that gave up may, leaves the old object", async () => {
+  const client = objects();
+  await client.putObject(upload(Uint8Array.of(1, 2, 3)));
+  async function* broken() {
+    for await (const request of upload(Uint8Array.of(4))) if (request.part?.case !== "end") yield request;
+  }
+  await expect(client.putObject(broken())).rejects.toMatchObject({ code: Code.InvalidArgument });
   const frames = await Array.fromAsync(client.getObject({ locator }));
   expect(Buffer.concat(frames.map(({ frame }) => frame))).toEqual(Buffer.of(1, 2, 3));
 });

@@ -1,9 +1,9 @@
 import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { abortable } from "@graviton/ports/lifetime";
-import { type CallOptions, type Client, type ClientDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
+import { type Client, type ClientDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
 import { copyHeaders, headersOf, metadataOf } from "./call-context.ts";
-import { type CallInit, decoded, isBounded, optionsOf } from "./call-init.ts";
+import { type CallInit, decoded, optionsOf } from "./call-init.ts";
 import { codecOf, type Outgoing } from "./codec.ts";
 import { pathOf, unchanged } from "./handlers.ts";
 import { Inbox } from "./inbox.ts";
@@ -15,15 +15,6 @@ import { errorOf } from "./status.ts";
  * takes kept messages as sent, and is slow where there are many: enough for a small call or an upload's header.
  */
 export const retryBufferBytes = 4096;
-
-/**
- * A message without any field that a method knows. Of a length that is never kept, so that it counts as sent only once
- * it is.
- */
-const farewell = Buffer.concat([Buffer.from([0x7a, 0x80, 0x20]), Buffer.alloc(retryBufferBytes)]);
-
-/** How long a cancelled call tries to say so before it is reset, in milliseconds. */
-const farewellMsMax = 100;
 
 /** One streaming call of a client: its messages in both directions, and its one end. */
 export class StreamCall {
@@ -40,8 +31,6 @@ export class StreamCall {
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #ended = new AbortController();
-  /** True once the whole input is on its way. */
-  #sent = false;
   #status: StatusObject | undefined;
 
   constructor(client: Client, method: DescMethod, init: CallInit) {
@@ -51,7 +40,7 @@ export class StreamCall {
       unchanged,
       unchanged,
       metadataOf(init.header),
-      this.#expire(init),
+      optionsOf(init),
     );
     this.#inbox = new Inbox(this.#call);
     this.#outbox = new Outbox(this.#call);
@@ -66,7 +55,6 @@ export class StreamCall {
       for await (const message of abortable(input, this.#ended.signal)) {
         if (!(await this.#outbox.write(codec.encode(message as Record<string, unknown>)))) return;
       }
-      this.#sent = true;
       this.#call.end();
     } catch (error) {
       if (!this.#ended.signal.aborted) this.#breakOff({ error });
@@ -82,42 +70,14 @@ export class StreamCall {
     }
   }
 
-  /**
-   * Cancels the call. HTTP/2 on Node ends a stream before it resets it, so that to a server a cancelled upload may look
-   * like a whole one; a message without content, which no upload has, says first that it is not. Where messages are
-   * stuck on their way nothing overtakes them but the reset, and it need not wait for long.
-   */
+  /** Cancels the call. An upload that is broken off lacks its closing message, so that no server takes it for a whole one. */
   #breakOff(failure?: { readonly error: unknown }): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
     this.#outbox.close();
     this.#begun.resolve();
     this.#inbox.discard(failure ?? { error: new ConnectError("the call was cancelled", Code.Canceled) });
-    if (this.#sent) this.#call.cancel();
-    else this.#sayFarewell();
-  }
-
-  #sayFarewell(): void {
-    const cancel = () => this.#call.cancel();
-    const timer = setTimeout(cancel, farewellMsMax);
-    this.#call.write(farewell, () => {
-      clearTimeout(timer);
-      cancel();
-    });
-  }
-
-  /**
-   * Watches the deadline of an upload: grpc-js, which would reset the call without a farewell, gets a later one.
-   *
-   * @returns what grpc-js is told
-   */
-  #expire(init: CallInit): CallOptions {
-    const { timeoutMs } = init;
-    if (!isBounded(timeoutMs) || this.#method.methodKind === "server_streaming") return optionsOf(init);
-    const error = new ConnectError("the deadline passed", Code.DeadlineExceeded);
-    const timer = setTimeout(() => this.#breakOff({ error }), timeoutMs);
-    this.#ended.signal.addEventListener("abort", () => clearTimeout(timer));
-    return { deadline: Date.now() + timeoutMs + 2 * farewellMsMax };
+    this.#call.cancel();
   }
 
   #listen(): void {

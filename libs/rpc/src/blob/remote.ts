@@ -22,7 +22,7 @@ import {
   listToWire,
   rangeToWire,
 } from "../convert.ts";
-import { downloadedBytes, framed } from "../frames.ts";
+import { bytesParts, downloadedBytes } from "../frames.ts";
 import { RemoteCalls } from "../remote-call.ts";
 import { planToWire } from "./plan.ts";
 
@@ -88,7 +88,7 @@ export class RemoteBlobStore implements BlobStore {
 
 async function* uploadOf(plan: BlobWritePlan, bytes: AsyncIterable<Uint8Array>) {
   yield { part: { case: "plan" as const, value: planToWire(plan) } };
-  for await (const frame of framed(bytes)) yield { part: { case: "frame" as const, value: frame } };
+  yield* bytesParts(bytes);
 }
 
 async function* infosFrom(responses: AsyncIterable<ListBlobsResponse>): AsyncGenerator<BlobInfo, void, void> {

@@ -14,7 +14,7 @@ import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOption
 import { ObjectService, type ObjectInfo as WireInfo } from "@graviton/proto/graviton/object/v1/object_pb";
 import type { Channel } from "../channel.ts";
 import { countFromWire, listToWire, rangeToWire, required } from "../convert.ts";
-import { downloadedBytes, framed } from "../frames.ts";
+import { bytesParts, downloadedBytes } from "../frames.ts";
 import { RemoteCalls } from "../remote-call.ts";
 
 /** A MutableObjectStore behind an ObjectService. The channel is the caller's; the server knows which scheme it holds. */
@@ -81,7 +81,7 @@ export class RemoteObjectStore implements MutableObjectStore {
 
 async function* uploadOf(header: { locator: string; ifAbsent: boolean }, bytes: AsyncIterable<Uint8Array>) {
   yield { part: { case: "header" as const, value: header } };
-  for await (const frame of framed(bytes)) yield { part: { case: "frame" as const, value: frame } };
+  yield* bytesParts(bytes);
 }
 
 async function* infosFrom(

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ByteRange } from "../../core/v1/core_pb.ts";
+import type { ByteRange, UploadEnd } from "../../core/v1/core_pb.ts";
 import { file_graviton_core_v1_core } from "../../core/v1/core_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file graviton/object/v1/object.proto.
  */
 export const file_graviton_object_v1_object: GenFile = /*@__PURE__*/
-  fileDesc("Ch9ncmF2aXRvbi9vYmplY3QvdjEvb2JqZWN0LnByb3RvEhJncmF2aXRvbi5vYmplY3QudjEiUQoKT2JqZWN0SW5mbxIPCgdsb2NhdG9yGAEgASgJEgwKBHNpemUYAiABKAQSFgoObW9kaWZpZWRfYXRfbXMYAyABKAQSDAoEZXRhZxgEIAEoCSIkChFIZWFkT2JqZWN0UmVxdWVzdBIPCgdsb2NhdG9yGAEgASgJIkIKEkhlYWRPYmplY3RSZXNwb25zZRIsCgRpbmZvGAEgASgLMh4uZ3Jhdml0b24ub2JqZWN0LnYxLk9iamVjdEluZm8iQgoSTGlzdE9iamVjdHNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoBCJDChNMaXN0T2JqZWN0c1Jlc3BvbnNlEiwKBGluZm8YASABKAsyHi5ncmF2aXRvbi5vYmplY3QudjEuT2JqZWN0SW5mbyJPChBHZXRPYmplY3RSZXF1ZXN0Eg8KB2xvY2F0b3IYASABKAkSKgoFcmFuZ2UYAiABKAsyGy5ncmF2aXRvbi5jb3JlLnYxLkJ5dGVSYW5nZSIiChFHZXRPYmplY3RSZXNwb25zZRINCgVmcmFtZRgBIAEoDCI1Cg9QdXRPYmplY3RIZWFkZXISDwoHbG9jYXRvchgBIAEoCRIRCglpZl9hYnNlbnQYAiABKAgiYgoQUHV0T2JqZWN0UmVxdWVzdBI1CgZoZWFkZXIYASABKAsyIy5ncmF2aXRvbi5vYmplY3QudjEuUHV0T2JqZWN0SGVhZGVySAASDwoFZnJhbWUYAiABKAxIAEIGCgRwYXJ0IkEKEVB1dE9iamVjdFJlc3BvbnNlEiwKBGluZm8YASABKAsyHi5ncmF2aXRvbi5vYmplY3QudjEuT2JqZWN0SW5mbyImChNEZWxldGVPYmplY3RSZXF1ZXN0Eg8KB2xvY2F0b3IYASABKAkiFgoURGVsZXRlT2JqZWN0UmVzcG9uc2UiLQoRQ29weU9iamVjdFJlcXVlc3QSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCSJCChJDb3B5T2JqZWN0UmVzcG9uc2USLAoEaW5mbxgBIAEoCzIeLmdyYXZpdG9uLm9iamVjdC52MS5PYmplY3RJbmZvMsYECg1PYmplY3RTZXJ2aWNlElsKCkhlYWRPYmplY3QSJS5ncmF2aXRvbi5vYmplY3QudjEuSGVhZE9iamVjdFJlcXVlc3QaJi5ncmF2aXRvbi5vYmplY3QudjEuSGVhZE9iamVjdFJlc3BvbnNlEmAKC0xpc3RPYmplY3RzEiYuZ3Jhdml0b24ub2JqZWN0LnYxLkxpc3RPYmplY3RzUmVxdWVzdBonLmdyYXZpdG9uLm9iamVjdC52MS5MaXN0T2JqZWN0c1Jlc3BvbnNlMAESWgoJR2V0T2JqZWN0EiQuZ3Jhdml0b24ub2JqZWN0LnYxLkdldE9iamVjdFJlcXVlc3QaJS5ncmF2aXRvbi5vYmplY3QudjEuR2V0T2JqZWN0UmVzcG9uc2UwARJaCglQdXRPYmplY3QSJC5ncmF2aXRvbi5vYmplY3QudjEuUHV0T2JqZWN0UmVxdWVzdBolLmdyYXZpdG9uLm9iamVjdC52MS5QdXRPYmplY3RSZXNwb25zZSgBEmEKDERlbGV0ZU9iamVjdBInLmdyYXZpdG9uLm9iamVjdC52MS5EZWxldGVPYmplY3RSZXF1ZXN0GiguZ3Jhdml0b24ub2JqZWN0LnYxLkRlbGV0ZU9iamVjdFJlc3BvbnNlElsKCkNvcHlPYmplY3QSJS5ncmF2aXRvbi5vYmplY3QudjEuQ29weU9iamVjdFJlcXVlc3QaJi5ncmF2aXRvbi5vYmplY3QudjEuQ29weU9iamVjdFJlc3BvbnNlYgZwcm90bzM", [file_graviton_core_v1_core]);
+  fileDesc("Ch9ncmF2aXRvbi9vYmplY3QvdjEvb2JqZWN0LnByb3RvEhJncmF2aXRvbi5vYmplY3QudjEiUQoKT2JqZWN0SW5mbxIPCgdsb2NhdG9yGAEgASgJEgwKBHNpemUYAiABKAQSFgoObW9kaWZpZWRfYXRfbXMYAyABKAQSDAoEZXRhZxgEIAEoCSIkChFIZWFkT2JqZWN0UmVxdWVzdBIPCgdsb2NhdG9yGAEgASgJIkIKEkhlYWRPYmplY3RSZXNwb25zZRIsCgRpbmZvGAEgASgLMh4uZ3Jhdml0b24ub2JqZWN0LnYxLk9iamVjdEluZm8iQgoSTGlzdE9iamVjdHNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoBCJDChNMaXN0T2JqZWN0c1Jlc3BvbnNlEiwKBGluZm8YASABKAsyHi5ncmF2aXRvbi5vYmplY3QudjEuT2JqZWN0SW5mbyJPChBHZXRPYmplY3RSZXF1ZXN0Eg8KB2xvY2F0b3IYASABKAkSKgoFcmFuZ2UYAiABKAsyGy5ncmF2aXRvbi5jb3JlLnYxLkJ5dGVSYW5nZSIiChFHZXRPYmplY3RSZXNwb25zZRINCgVmcmFtZRgBIAEoDCI1Cg9QdXRPYmplY3RIZWFkZXISDwoHbG9jYXRvchgBIAEoCRIRCglpZl9hYnNlbnQYAiABKAgijgEKEFB1dE9iamVjdFJlcXVlc3QSNQoGaGVhZGVyGAEgASgLMiMuZ3Jhdml0b24ub2JqZWN0LnYxLlB1dE9iamVjdEhlYWRlckgAEg8KBWZyYW1lGAIgASgMSAASKgoDZW5kGAMgASgLMhsuZ3Jhdml0b24uY29yZS52MS5VcGxvYWRFbmRIAEIGCgRwYXJ0IkEKEVB1dE9iamVjdFJlc3BvbnNlEiwKBGluZm8YASABKAsyHi5ncmF2aXRvbi5vYmplY3QudjEuT2JqZWN0SW5mbyImChNEZWxldGVPYmplY3RSZXF1ZXN0Eg8KB2xvY2F0b3IYASABKAkiFgoURGVsZXRlT2JqZWN0UmVzcG9uc2UiLQoRQ29weU9iamVjdFJlcXVlc3QSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCSJCChJDb3B5T2JqZWN0UmVzcG9uc2USLAoEaW5mbxgBIAEoCzIeLmdyYXZpdG9uLm9iamVjdC52MS5PYmplY3RJbmZvMsYECg1PYmplY3RTZXJ2aWNlElsKCkhlYWRPYmplY3QSJS5ncmF2aXRvbi5vYmplY3QudjEuSGVhZE9iamVjdFJlcXVlc3QaJi5ncmF2aXRvbi5vYmplY3QudjEuSGVhZE9iamVjdFJlc3BvbnNlEmAKC0xpc3RPYmplY3RzEiYuZ3Jhdml0b24ub2JqZWN0LnYxLkxpc3RPYmplY3RzUmVxdWVzdBonLmdyYXZpdG9uLm9iamVjdC52MS5MaXN0T2JqZWN0c1Jlc3BvbnNlMAESWgoJR2V0T2JqZWN0EiQuZ3Jhdml0b24ub2JqZWN0LnYxLkdldE9iamVjdFJlcXVlc3QaJS5ncmF2aXRvbi5vYmplY3QudjEuR2V0T2JqZWN0UmVzcG9uc2UwARJaCglQdXRPYmplY3QSJC5ncmF2aXRvbi5vYmplY3QudjEuUHV0T2JqZWN0UmVxdWVzdBolLmdyYXZpdG9uLm9iamVjdC52MS5QdXRPYmplY3RSZXNwb25zZSgBEmEKDERlbGV0ZU9iamVjdBInLmdyYXZpdG9uLm9iamVjdC52MS5EZWxldGVPYmplY3RSZXF1ZXN0GiguZ3Jhdml0b24ub2JqZWN0LnYxLkRlbGV0ZU9iamVjdFJlc3BvbnNlElsKCkNvcHlPYmplY3QSJS5ncmF2aXRvbi5vYmplY3QudjEuQ29weU9iamVjdFJlcXVlc3QaJi5ncmF2aXRvbi5vYmplY3QudjEuQ29weU9iamVjdFJlc3BvbnNlYgZwcm90bzM", [file_graviton_core_v1_core]);
 
 /**
  * What is known of one object.
@@ -234,7 +234,7 @@ export const PutObjectHeaderSchema: GenMessage<PutObjectHeader> = /*@__PURE__*/
   messageDesc(file_graviton_object_v1_object, 7);
 
 /**
- * First the header, then frames; anything else is INVALID_ARGUMENT.
+ * First the header, then frames, then the end; anything else is INVALID_ARGUMENT.
  *
  * @generated from message graviton.object.v1.PutObjectRequest
  */
@@ -260,6 +260,14 @@ export type PutObjectRequest = Message<"graviton.object.v1.PutObjectRequest"> & 
      */
     value: Uint8Array;
     case: "frame";
+  } | {
+    /**
+     * The last message: these were all bytes. Without it the old object stays.
+     *
+     * @generated from field: graviton.core.v1.UploadEnd end = 3;
+     */
+    value: UploadEnd;
+    case: "end";
   } | { case: undefined; value?: undefined };
 };
 
@@ -414,7 +422,8 @@ export const ObjectService: GenService<{
     output: typeof GetObjectResponseSchema;
   },
   /**
-   * Stores a stream and replaces what was there atomically: one message with the header, then frames.
+   * Stores a stream and replaces what was there atomically: one message with the header, then
+   * frames, then the end.
    *
    * @generated from rpc graviton.object.v1.ObjectService.PutObject
    */
