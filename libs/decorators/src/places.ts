@@ -24,7 +24,9 @@ export class Places {
 
   /** Runs the call once there is a place for it. */
   async run<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
-    await this.#enter(options);
+    const wait = this.#enter(options);
+    // A call that need not wait begins at once: its store has to know of it before somebody disposes it.
+    if (wait !== undefined) await wait;
     try {
       return await call();
     } finally {
@@ -34,7 +36,8 @@ export class Places {
 
   /** Hands on the stream once there is a place for it, and keeps the place until it ends. */
   async *stream<T>(options: CallOptions | undefined, open: () => AsyncIterable<T>): AsyncGenerator<T, void, void> {
-    await this.#enter(options);
+    const wait = this.#enter(options);
+    if (wait !== undefined) await wait;
     try {
       yield* open();
     } finally {
@@ -42,10 +45,12 @@ export class Places {
     }
   }
 
-  async #enter(options: CallOptions | undefined): Promise<void> {
+  /** Takes a place, or gives the promise of one. */
+  #enter(options: CallOptions | undefined): Promise<void> | undefined {
     checkCall(options);
-    if (this.#taken < this.#options.callsMax) this.#taken += 1;
-    else await this.#wait(options?.signal);
+    if (this.#taken >= this.#options.callsMax) return this.#wait(options?.signal);
+    this.#taken += 1;
+    return undefined;
   }
 
   /** Resolves when somebody who leaves hands the place over. */
