@@ -2,6 +2,7 @@ import type { BlobInfo, BlobListOptions, BlobReceipt, BlobStore } from "@gravito
 import type { ByteRange } from "@graviton/ports/byte-range";
 import type { CallOptions } from "@graviton/ports/call-options";
 import type { Key } from "@graviton/ports/key";
+import { Lifetime } from "@graviton/ports/lifetime";
 import type { BlobWritePlan } from "@graviton/ports/plan";
 import type { Places } from "./places.ts";
 
@@ -9,19 +10,22 @@ import type { Places } from "./places.ts";
 export class LimitedBlobStore implements BlobStore {
   readonly #store: BlobStore;
   readonly #places: Places;
+  /** Counts the calls that wait for a place, of which the store does not know yet. */
+  readonly #lifetime: Lifetime;
 
   /** @param store owned: disposed with this */
   constructor(store: BlobStore, places: Places) {
     this.#store = store;
     this.#places = places;
+    this.#lifetime = new Lifetime("LimitedBlobStore", async () => store[Symbol.asyncDispose]());
   }
 
   put(plan: BlobWritePlan, bytes: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<BlobReceipt> {
-    return this.#places.run(options, () => this.#store.put(plan, bytes, options));
+    return this.#run(options, () => this.#store.put(plan, bytes, options));
   }
 
   get(key: Key, range?: ByteRange, options?: CallOptions): AsyncIterable<Uint8Array> {
-    return this.#places.stream(options, () => this.#store.get(key, range, options));
+    return this.#stream(options, () => this.#store.get(key, range, options));
   }
 
   stat(key: Key, options?: CallOptions): Promise<BlobInfo> {
@@ -40,7 +44,15 @@ export class LimitedBlobStore implements BlobStore {
     return this.#store.findMissing(keys, options);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#store[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #run<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
+    return this.#lifetime.run(options, () => this.#places.run(options, call));
+  }
+
+  #stream<T>(options: CallOptions | undefined, open: () => AsyncIterable<T>): AsyncIterable<T> {
+    return this.#lifetime.stream(options, () => this.#places.stream(options, open));
   }
 }
