@@ -13,7 +13,6 @@ const layers: Record<string, readonly string[]> = {
   memory: ["ports"],
   filesystem: ["ports"],
   leveldb: ["ports"],
-  s3: ["ports"],
   postgres: ["ports"],
   rpc: ["ports", "proto"],
   service: ["ports", "proto", "rpc"],
