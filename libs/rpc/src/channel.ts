@@ -17,6 +17,8 @@ export interface Channel extends AsyncDisposable {
 
 /** What the other end of a channel may be tuned by. */
 export interface ChannelInit {
+  /** Headers that go with every call, asked for when it begins. */
+  readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
   /** Options of grpc-js that stand before those that Graviton chooses. */
   readonly options?: ChannelOptions | undefined;
 }
@@ -49,7 +51,7 @@ export function connect(address: string, init: ChannelInit = {}): Channel {
     "grpc.enable_http_proxy": isLoopback(host) ? 0 : 1,
     ...init.options,
   });
-  return new GrpcChannel(client, `${host}:${port}`);
+  return new GrpcChannel(client, `${host}:${port}`, init.headers);
 }
 
 class GrpcChannel implements Channel {
@@ -58,10 +60,10 @@ class GrpcChannel implements Channel {
   readonly #client: Client;
   #closed = false;
 
-  constructor(client: Client, address: string) {
+  constructor(client: Client, address: string, headers?: ChannelInit["headers"]) {
     this.#client = client;
     this.address = address;
-    const { unary, stream } = createGrpcTransport(client);
+    const { unary, stream } = createGrpcTransport(client, headers);
     this.transport = {
       unary: async (...call) => {
         this.#check();
@@ -86,7 +88,12 @@ class GrpcChannel implements Channel {
   }
 }
 
-function parseAddress(address: string): { host: string; port: number } {
+/**
+ * The two parts of `host:port` or `http://host:port`.
+ *
+ * @throws StorageError INVALID_ARGUMENT for anything else
+ */
+export function parseAddress(address: string): { host: string; port: number } {
   const url = URL.parse(address.includes("://") ? address : `http://${address}`);
   const bare = url !== null && url.pathname === "/" && `${url.search}${url.hash}${url.username}${url.password}` === "";
   // URL leaves out the port 80, which http stands for.

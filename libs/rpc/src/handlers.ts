@@ -2,15 +2,17 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { abortError } from "@graviton/ports/call-options";
 import { isStorageError, StorageError } from "@graviton/ports/storage-error";
-import type {
-  handleBidiStreamingCall,
-  handleUnaryCall,
-  ServerDuplexStream,
-  ServerUnaryCall,
-  ServiceDefinition,
-  UntypedServiceImplementation,
+import {
+  type handleBidiStreamingCall,
+  type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  status,
+  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { CallContext } from "./call-context.ts";
+import { type CallObserver, type ServedCall, unobserved } from "./call-observer.ts";
 import { type Codec, codecOf, type Outgoing } from "./codec.ts";
 import { isConnectError, toWire } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
@@ -31,12 +33,12 @@ export interface GrpcService {
  * Routes as a service of grpc-js. Messages stay bytes inside grpc-js, so that reading ahead can be counted in bytes; and
  * every streaming method is bidirectional there, which on the wire makes no difference.
  */
-export function grpcService(routes: Routes): GrpcService {
+export function grpcService(routes: Routes, observer: CallObserver = unobserved): GrpcService {
   const definition: Record<string, ServiceDefinition[string]> = {};
   const handlers: UntypedServiceImplementation = {};
   for (const method of routes.service.methods) {
     definition[method.name] = methodDefinition(method);
-    handlers[method.name] = methodHandler(method, routes.implementation);
+    handlers[method.name] = methodHandler(method, routes.implementation, observer);
   }
   return { definition, handlers };
 }
@@ -65,12 +67,14 @@ function methodDefinition(method: DescMethod): ServiceDefinition[string] {
   };
 }
 
-function methodHandler(method: DescMethod, implementation: ServiceImpl<DescService>) {
+function methodHandler(method: DescMethod, implementation: ServiceImpl<DescService>, observer: CallObserver) {
   const handler = (implementation as Record<string, Handler>)[method.localName] as Handler;
-  return method.methodKind === "unary" ? unaryHandler(method, handler) : streamHandler(method, handler);
+  return method.methodKind === "unary"
+    ? unaryHandler(method, handler, observer)
+    : streamHandler(method, handler, observer);
 }
 
-function unaryHandler(method: DescMethod, handler: Handler): handleUnaryCall<Buffer, Outgoing> {
+function unaryHandler(method: DescMethod, handler: Handler, observer: CallObserver): handleUnaryCall<Buffer, Outgoing> {
   const output = codecOf(method.output);
   const answer = async (call: ServerUnaryCall<Buffer, Outgoing>, context: CallContext) => {
     const request = decoded(codecOf(method.input), call.request);
@@ -80,29 +84,60 @@ function unaryHandler(method: DescMethod, handler: Handler): handleUnaryCall<Buf
   };
   return (call, callback) => {
     const context = new CallContext(method, call);
-    const answered = answer(call, context).finally(() => context.end());
+    const observation = observer(servedCall(method, call.getPeer(), context));
+    observation.received(call.request.length);
+    const answered = observation.run(() => answer(call, context)).finally(() => context.end());
     answered.then(
-      (response) => callback(null, response, context.response.trailer),
-      (error: unknown) => callback(statusOf(wireError(error))),
+      (response) => {
+        observation.sent(response.length);
+        observation.end("OK");
+        callback(null, response, context.response.trailer);
+      },
+      (error: unknown) => {
+        const failure = statusOf(wireError(error));
+        observation.end(codeName(failure.code));
+        callback(failure);
+      },
     );
   };
 }
 
-function streamHandler(method: DescMethod, handler: Handler): handleBidiStreamingCall<Buffer, Outgoing> {
+function streamHandler(
+  method: DescMethod,
+  handler: Handler,
+  observer: CallObserver,
+): handleBidiStreamingCall<Buffer, Outgoing> {
   return (call) => {
     const context = new CallContext(method, call);
+    const observation = observer(servedCall(method, call.getPeer(), context));
     const inbox = new Inbox(call);
     const outbox = new Outbox(call);
+    call.on("data", (message: Buffer) => observation.received(message.length));
     call.on("end", () => closeUnlessCancelled(call, inbox));
     context.signal.addEventListener("abort", () => {
       inbox.discard({ error: abortError(context.signal) });
       outbox.close();
     });
     const begin = () => call.sendMetadata(context.response.header);
-    const served = serveStream(method, handler, context, { inbox, outbox, begin }).finally(() => context.end());
+    const write = (message: Outgoing) => {
+      observation.sent(message.length);
+      return outbox.write(message);
+    };
+    const served = observation
+      .run(() => serveStream(method, handler, context, { inbox, write, begin }))
+      .finally(() => context.end());
     served.then(
-      () => void call.end(context.response.trailer),
-      (error: unknown) => endWith(call, error),
+      () => {
+        // A reader that went away ends the handler without an error.
+        const aborted = context.signal.aborted ? abortError(context.signal).reason : "OK";
+        observation.end(aborted);
+        call.end(context.response.trailer);
+      },
+      (error: unknown) => {
+        const failure = statusOf(wireError(error));
+        observation.end(codeName(failure.code));
+        endWith(call, failure);
+      },
     );
   };
 }
@@ -121,7 +156,8 @@ function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Outgoing>, inbox:
 
 interface StreamEnds {
   readonly inbox: Inbox;
-  readonly outbox: Outbox;
+  /** Sends one message; false once the call has ended. */
+  write(message: Outgoing): Promise<boolean>;
   /** Sends the headers of the answer. */
   begin(): void;
 }
@@ -132,7 +168,7 @@ async function serveStream(method: DescMethod, handler: Handler, context: CallCo
   for await (const response of responses(method, handler, context, ends.inbox)) {
     if (!begun) ends.begin();
     begun = true;
-    if (!(await ends.outbox.write(output.encode(response as Fields)))) return;
+    if (!(await ends.write(output.encode(response as Fields)))) return;
   }
 }
 
@@ -170,9 +206,18 @@ function decoded(codec: Codec, bytes: Buffer): unknown {
   }
 }
 
-/** Ends the call with the error's status. On a call that its peer has cancelled it does nothing. */
-function endWith(call: ServerDuplexStream<Buffer, Outgoing>, error: unknown): void {
-  if (!call.cancelled) call.emit("error", statusOf(wireError(error)));
+/** Ends the call with a status. On a call that its peer has cancelled it does nothing. */
+function endWith(call: ServerDuplexStream<Buffer, Outgoing>, failure: ReturnType<typeof statusOf>): void {
+  if (!call.cancelled) call.emit("error", failure);
+}
+
+function servedCall(method: DescMethod, peer: string, context: CallContext): ServedCall {
+  return { service: method.parent.typeName, method: method.name, peer, header: context.requestHeader };
+}
+
+/** `NOT_FOUND` for 5. */
+function codeName(code: status | undefined): string {
+  return status[code ?? status.UNKNOWN] ?? "UNKNOWN";
 }
 
 /** What routes throw is for the wire already. Anything else went wrong around them, and nobody has heard of it. */

@@ -2,6 +2,7 @@ import { isIPv6 } from "node:net";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import type { CallObserver } from "./call-observer.ts";
 import { grpcService } from "./handlers.ts";
 import type { Routes } from "./routes.ts";
 import { openWindows } from "./windows.ts";
@@ -15,6 +16,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Adds services of other kinds, health and reflection, before the server listens. */
   readonly register?: ((server: Server) => void) | undefined;
+  /** Told of every call of the routes. */
+  readonly observer?: CallObserver | undefined;
   /**
    * Closes a connection this long after it was opened, once its calls have ended, in milliseconds: so that clients
    * find servers that were added since. Never when absent.
@@ -44,7 +47,7 @@ const keepalive = { "grpc.keepalive_time_ms": 30_000, "grpc.keepalive_timeout_ms
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const server = new Server(serverOptions(options));
   for (const routes of options.routes) {
-    const { definition, handlers } = grpcService(routes);
+    const { definition, handlers } = grpcService(routes, options.observer);
     server.addService(definition, handlers);
   }
   options.register?.(server);

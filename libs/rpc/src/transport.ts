@@ -1,7 +1,7 @@
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import type { StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
 import type { Client } from "@grpc/grpc-js";
-import { copyHeaders, headersOf, metadataOf } from "./call-context.ts";
+import { copyHeaders, type HeadersSource, headersOf, metadataOf } from "./call-context.ts";
 import { type CallInit, decoded, optionsOf } from "./call-init.ts";
 import { codecOf } from "./codec.ts";
 import { pathOf, unchanged } from "./handlers.ts";
@@ -9,12 +9,14 @@ import { errorOf } from "./status.ts";
 import { StreamCall } from "./stream-call.ts";
 
 /** A Transport of Connect over a client of grpc-js: what makes typed clients of `createClient` speak native gRPC. */
-export function createGrpcTransport(client: Client): Transport {
+export function createGrpcTransport(client: Client, headers?: () => Readonly<Record<string, string>>): Transport {
+  const withHeaders = (header: HeadersSource) =>
+    headers === undefined ? header : [...new Headers(header), ...Object.entries(headers())];
   return {
     unary: (method, signal, timeoutMs, header, input) =>
-      callUnary(client, method, { signal, timeoutMs, header }, input),
+      callUnary(client, method, { signal, timeoutMs, header: withHeaders(header) }, input),
     stream: (method, signal, timeoutMs, header, input) =>
-      callStream(client, method, { signal, timeoutMs, header }, input),
+      callStream(client, method, { signal, timeoutMs, header: withHeaders(header) }, input),
   };
 }
 

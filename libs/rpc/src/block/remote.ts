@@ -4,6 +4,7 @@ import { type ByteRange, checkRange, resolveRange, wholeRange } from "@graviton/
 import type { CallOptions } from "@graviton/ports/call-options";
 import { checkKey, formatKey, type Key } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
+import { type Locator, parseLocator } from "@graviton/ports/locator";
 import type { ManifestEntry } from "@graviton/ports/manifest";
 import { type BlockWritePlan, resolveBlockWritePlan } from "@graviton/ports/plan";
 import { checkKeys } from "@graviton/ports/presence";
@@ -70,6 +71,14 @@ export class RemoteBlockStore implements BlockStore {
     return this.#lifetime.run(options, async () => {
       const request = { keys: checkKeys(keys).map(keyToWire) };
       await this.#calls.answer(options, (call) => this.#client.deleteBlocks(request, call));
+    });
+  }
+
+  /** Where the service keeps its blocks; undefined when it does not tell. */
+  location(options?: CallOptions): Promise<Locator | undefined> {
+    return this.#lifetime.run(options, async () => {
+      const { locator } = await this.#calls.answer(options, (call) => this.#client.getLocation({}, call));
+      return locator === "" ? undefined : parseLocator(locator);
     });
   }
 

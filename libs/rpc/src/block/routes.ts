@@ -1,4 +1,5 @@
 import type { BlockInput, BlockStore, PutBlocksEvent } from "@graviton/ports/block-store";
+import { formatLocator, type Locator } from "@graviton/ports/locator";
 import { BlockService, BlockStatus } from "@graviton/proto/graviton/block/v1/block_pb";
 import { keyFromWire, keyToWire, rangeFromWire } from "../convert.ts";
 import { framesOf, openUpload } from "../frames.ts";
@@ -7,8 +8,14 @@ import { callOptions, defineRoutes, type Routes, type RoutesOptions } from "../r
 import { assembledBlocks, type BlockPart } from "./block-parts.ts";
 import { planFromWire } from "./plan.ts";
 
+/** What the block service needs besides its store. */
+export interface BlockRoutesOptions extends RoutesOptions {
+  /** The locator below which the store keeps its blocks. Services with the same one can stand in for each other. */
+  readonly location?: Locator | undefined;
+}
+
 /** BlockService over a BlockStore. */
-export function blockRoutes(store: BlockStore, options?: RoutesOptions): Routes<typeof BlockService> {
+export function blockRoutes(store: BlockStore, options: BlockRoutesOptions = {}): Routes<typeof BlockService> {
   return defineRoutes(
     BlockService,
     {
@@ -38,6 +45,10 @@ export function blockRoutes(store: BlockStore, options?: RoutesOptions): Routes<
       async deleteBlocks({ keys }, context) {
         await store.delete(keys.map(keyFromWire), callOptions(context));
         return {};
+      },
+
+      async getLocation() {
+        return { locator: options.location === undefined ? "" : formatLocator(options.location) };
       },
     },
     options,

@@ -1,0 +1,95 @@
+import { createClient } from "@connectrpc/connect";
+import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
+import { describe, expect, test } from "@jest/globals";
+import { blobRoutesInPart } from "./blob-routes-in-part.ts";
+import { fromWire } from "./errors.ts";
+import { Replicas, type ReplicasChange } from "./replicas.ts";
+import { serveGrpc } from "./server.ts";
+
+const hint = "set GRAVITON_MANIFEST_SERVICES";
+
+describe("The replicas of a service", () => {
+  test("take calls in turn", async () => {
+    const served = [0, 0];
+    await using first = await counting(() => served[0]++);
+    await using second = await counting(() => served[1]++);
+    await using replicas = new Replicas(init([first.address, second.address]));
+    await replicas.resolved;
+    for (let call = 0; call < 6; call += 1) await stat(replicas);
+    expect(served).toEqual([3, 3]);
+  });
+
+  test("that do not answer are passed over for a while", async () => {
+    let served = 0;
+    const gone = await counting(() => {});
+    await gone[Symbol.asyncDispose]();
+    await using alive = await counting(() => served++);
+    await using replicas = new Replicas(init([gone.address, alive.address]));
+    await replicas.resolved;
+    const outcomes = await Array.fromAsync({ length: 4 }, () => stat(replicas).then(() => "served", reasonOf));
+    expect(outcomes.filter((outcome) => outcome === "UNAVAILABLE").length).toBeLessThanOrEqual(1);
+    expect(served).toBeGreaterThanOrEqual(3);
+  });
+
+  test("are all addresses of a name, asked again while the process runs", async () => {
+    let addresses = ["10.0.0.1"];
+    const changes: ReplicasChange[] = [];
+    const changed = Promise.withResolvers<void>();
+    const onChange = (change: ReplicasChange) => {
+      changes.push(change);
+      addresses = ["10.0.0.2", "10.0.0.3"];
+      if (changes.length === 2) changed.resolve();
+    };
+    const resolve = async () => addresses;
+    await using replicas = new Replicas({ ...init(["blocks:7481"]), resolve, onChange, resolveMs: 1 });
+    await changed.promise;
+    expect(replicas.current().map(({ name }) => name)).toEqual(["10.0.0.2:7481", "10.0.0.3:7481"]);
+    expect(changes[1]).toMatchObject({ removed: ["10.0.0.1:7481"], added: ["10.0.0.2:7481", "10.0.0.3:7481"] });
+  });
+
+  test("stay when their name does not resolve any more", async () => {
+    let calls = 0;
+    const asked = Promise.withResolvers<void>();
+    const resolve = async () => {
+      calls += 1;
+      if (calls === 1) return ["10.0.0.1"];
+      throw new Error("SERVFAIL");
+    };
+    const onChange = ({ failed }: ReplicasChange) => void (failed.length > 0 && asked.resolve());
+    await using replicas = new Replicas({ ...init(["blocks:7481"]), resolve, onChange, resolveMs: 1 });
+    await asked.promise;
+    expect(replicas.current().map(({ name }) => name)).toEqual(["10.0.0.1:7481"]);
+  });
+
+  test.each([
+    ["an empty list", [], "its list is empty"],
+    ["a name that nobody has", ["nobody:7482"], "nobody:7482 resolves to no address"],
+  ])("of %s are UNAVAILABLE, and the error names the setting", async (_, addresses, says) => {
+    const resolve = () => Promise.reject(new Error("ENOTFOUND"));
+    await using replicas = new Replicas({ ...init(addresses), resolve });
+    await replicas.resolved;
+    const error = await stat(replicas).catch((failure: unknown) => failure);
+    expect(String(error)).toContain(says);
+    expect(String(error)).toContain(hint);
+  });
+});
+
+function init(addresses: readonly string[]) {
+  return { name: "manifest-service", addresses, hint, resolveMs: 60_000 };
+}
+
+function counting(count: () => void) {
+  const statBlob = async () => {
+    count();
+    return {};
+  };
+  return serveGrpc({ routes: [blobRoutesInPart({ statBlob })], host: "127.0.0.1", port: 0 });
+}
+
+function stat(replicas: Replicas) {
+  return createClient(BlobService, replicas.channel.transport).statBlob({});
+}
+
+function reasonOf(error: unknown) {
+  return fromWire(error).reason;
+}
