@@ -1,0 +1,100 @@
+import { crc32 } from "node:zlib";
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import type { BlockDriver } from "@graviton/ports/block-store";
+import type { Key } from "@graviton/ports/key";
+import { hasReason } from "@graviton/ports/storage-error";
+import { readBody } from "./body.ts";
+import type { S3Bucket } from "./bucket.ts";
+import { isAbsent } from "./errors.ts";
+import { blockReadsMax, blocksAtOnce, questionsAtOnce } from "./limits.ts";
+import { hashedAs } from "./payload-hash.ts";
+
+/**
+ * One S3 object per block, `<prefix>blocks/<algorithm>/<first two digits of the digest>/<digest>-<size>`, and nothing
+ * else: the keys are the index.
+ */
+export class S3BlockDriver implements BlockDriver {
+  readonly concurrency = blocksAtOnce;
+  readonly #bucket: S3Bucket;
+  readonly #close: () => Promise<void>;
+
+  /** @param close called on dispose, by a driver that owns its bucket to dispose of it */
+  constructor(bucket: S3Bucket, close: () => Promise<void> = async () => {}) {
+    this.#bucket = bucket;
+    this.#close = close;
+  }
+
+  /** An object of the wrong size is no block. */
+  async has(keys: readonly Key[], signal?: AbortSignal): Promise<boolean[]> {
+    const failed = new AbortController();
+    const either = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+    const found: boolean[] = [];
+    const unasked = keys.entries();
+    const ask = async () => {
+      for (const [index, key] of unasked) found[index] = await this.#has(key, either);
+    };
+    const asking = Array.from({ length: Math.min(questionsAtOnce, keys.length) }, ask);
+    try {
+      await Promise.all(asking);
+    } catch (error) {
+      failed.abort(error);
+      await Promise.allSettled(asking);
+      throw error;
+    }
+    if (found.includes(false)) await this.#bucket.expectThere(signal);
+    return found;
+  }
+
+  /** Again when the connection breaks midway: blocks are small enough to be read from the start. */
+  async read(key: Key, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      const body = await this.#bucket.body({ Key: this.#keyOf(key) }, signal, absent);
+      if (body === "absent") return undefined;
+      try {
+        // One byte more than there should be, so that an object that grew is not taken for the block.
+        return await readBody(body, key.size + 1, signal);
+      } catch (error) {
+        if (attempt === blockReadsMax || !hasReason(error, "UNAVAILABLE")) throw error;
+      }
+    }
+  }
+
+  async write(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#bucket.answerInTheEnd(() => this.#putCommand(key, bytes), signal, nothing);
+  }
+
+  async remove(key: Key, signal?: AbortSignal): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: this.#bucket.name, Key: this.#keyOf(key) });
+    await this.#bucket.answer(command, signal, absent);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close();
+  }
+
+  async #has(key: Key, signal: AbortSignal): Promise<boolean> {
+    const command = new HeadObjectCommand({ Bucket: this.#bucket.name, Key: this.#keyOf(key) });
+    const answer = await this.#bucket.answer(command, signal, absent);
+    return answer !== "absent" && answer.ContentLength === key.size;
+  }
+
+  /** With what S3 needs to tell whether the bytes arrived as they are, without hashing once more what already is. */
+  #putCommand(key: Key, bytes: Uint8Array): PutObjectCommand {
+    const input = { Bucket: this.#bucket.name, Key: this.#keyOf(key) };
+    if (key.algorithm === "sha256") return new PutObjectCommand({ ...input, Body: hashedAs(bytes, key.digest) });
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32BE(crc32(bytes));
+    const Body = hashedAs(bytes, "UNSIGNED-PAYLOAD");
+    return new PutObjectCommand({ ...input, Body, ChecksumCRC32: checksum.toString("base64") });
+  }
+
+  #keyOf({ algorithm, digest, size }: Key): string {
+    return `${this.#bucket.prefix}blocks/${algorithm}/${digest.slice(0, 2)}/${digest}-${size}`;
+  }
+}
+
+function absent(error: unknown): "absent" | undefined {
+  return isAbsent(error) ? "absent" : undefined;
+}
+
+function nothing(): undefined {}

@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import { DeleteObjectsCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import type { Subject } from "@graviton/conformance/contract";
+import { S3Bucket } from "../bucket.ts";
+import { s3Capabilities } from "../capabilities.ts";
+import { checkS3Config, type S3Config } from "../config.ts";
+import type { TestS3 } from "./describe-s3.ts";
+import { configOf } from "./s3-engine.ts";
+
+/** How to make one of the stores of this package. */
+export interface S3Parts<Port> {
+  /** The name of the class. */
+  readonly name: string;
+  /** The store on a bucket, which it closes with itself. */
+  open(bucket: S3Bucket, close: () => Promise<void>): Port;
+  /** Damages what is stored under a name; absent where no store would notice. */
+  damage?(client: S3Client, config: OwnConfig, name: string): Promise<void>;
+}
+
+/** A configuration with a prefix that nobody else uses. */
+export type OwnConfig = S3Config & { readonly prefix: string };
+
+/** A store of this package as something that a contract can be checked on, each harness with a prefix of its own. */
+export function s3Subject<Port>(s3: () => TestS3, { name, open, damage }: S3Parts<Port>): Subject<Port> {
+  return {
+    name,
+    capabilities: s3Capabilities,
+    isolated: true,
+    damageable: damage !== undefined,
+    async start() {
+      const config = ownPrefix(s3());
+      return {
+        async open() {
+          const bucket = S3Bucket.open(config);
+          return open(bucket, () => bucket[Symbol.asyncDispose]());
+        },
+        async damage(what) {
+          await withClient(config, async (client) => damage?.(client, config, what));
+        },
+        [Symbol.asyncDispose]: () => withClient(config, (client) => removeAll(client, config, s3())),
+      };
+    },
+  };
+}
+
+/** A prefix that nobody else uses. */
+export function ownPrefix(s3: TestS3): OwnConfig {
+  return { ...configOf(s3), prefix: `test-${randomBytes(8).toString("hex")}/` };
+}
+
+/** Runs something past the stores. */
+export async function withClient<T>(config: S3Config, work: (client: S3Client) => Promise<T>): Promise<T> {
+  const client = new S3Client(checkS3Config(config).client);
+  try {
+    return await work(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** An engine of ours takes with it what was stored; what is in somebody else's is removed. */
+async function removeAll(client: S3Client, { bucket, prefix }: OwnConfig, { kind }: TestS3): Promise<void> {
+  if (kind !== "S3") return;
+  for (;;) {
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+    if (Contents.length === 0) return;
+    const objects = Contents.map(({ Key }) => ({ Key }));
+    await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects } }));
+  }
+}
