@@ -53,20 +53,9 @@ export class ManifestBuilder implements AsyncDisposable {
     if (slot === manifestPageEntries - 1) await this.#keep(this.#page);
   }
 
-  /** All entries, in full pages but the last. */
-  async *pages(): AsyncGenerator<ManifestPage, void, void> {
-    let offset = 0;
-    for (let index = 0; index < this.#entries; index += manifestPageEntries) {
-      const count = Math.min(manifestPageEntries, this.#entries - index);
-      const packed = await this.#packed(index / manifestPageEntries, count);
-      const page: ManifestEntry[] = [];
-      for (let slot = 0; slot < count; slot += 1) {
-        const block = this.#unpack(packed, slot);
-        page.push({ index: index + slot, offset, block });
-        offset += block.size;
-      }
-      yield page;
-    }
+  /** All entries, in full pages but the last; each time from the first one, so that a commit can be tried again. */
+  pages(): AsyncIterable<ManifestPage> & { readonly replayable: true } {
+    return { replayable: true, [Symbol.asyncIterator]: () => this.#read() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,6 +71,21 @@ export class ManifestBuilder implements AsyncDisposable {
     }
     this.#spill ??= await openSpill(this.#parent);
     await this.#spill.file.appendFile(page);
+  }
+
+  async *#read(): AsyncGenerator<ManifestPage, void, void> {
+    let offset = 0;
+    for (let index = 0; index < this.#entries; index += manifestPageEntries) {
+      const count = Math.min(manifestPageEntries, this.#entries - index);
+      const packed = await this.#packed(index / manifestPageEntries, count);
+      const page: ManifestEntry[] = [];
+      for (let slot = 0; slot < count; slot += 1) {
+        const block = this.#unpack(packed, slot);
+        page.push({ index: index + slot, offset, block });
+        offset += block.size;
+      }
+      yield page;
+    }
   }
 
   async #packed(pageIndex: number, count: number): Promise<Buffer> {

@@ -22,6 +22,16 @@ export class Places {
     this.#options = options;
   }
 
+  /** Calls that have a place. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Calls that wait for one. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Runs the call once there is a place for it. */
   async run<T>(options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
     const wait = this.#enter(options);
