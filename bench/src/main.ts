@@ -1,10 +1,12 @@
 import { benchAdapters } from "./adapters.ts";
 import { benchChunkers } from "./chunkers.ts";
 import { benchEmbedded, benchMemory } from "./embedded.ts";
+import { benchPostgres } from "./postgres.ts";
 
 const parts: Record<string, () => Promise<void>> = {
   chunkers: benchChunkers,
   adapters: benchAdapters,
+  postgres: benchPostgres,
   embedded: benchEmbedded,
   memory: benchMemory,
 };

@@ -14,6 +14,8 @@ export interface PostgresConfig {
   readonly password?: string | undefined;
   /** Holds all tables; `graviton` when absent. Stores of different schemas see nothing of each other. */
   readonly schema?: string | undefined;
+  /** Whether opening brings the schema up to date; true when absent. */
+  readonly migrate?: boolean | undefined;
   /** Connections for short calls, 10 when absent. Reads that hold a snapshot have as many of their own. */
   readonly poolMax?: number | undefined;
   /** How long a call waits for a connection, in milliseconds. */

@@ -4,7 +4,7 @@ import { Pool, type QueryResultRow } from "pg";
 import { clientConfig, type PostgresConfig } from "./config.ts";
 import { isConcurrencyFailure, postgresError } from "./errors.ts";
 import { attemptsMax, poolMaxDefault, retryPauseMs, snapshotIdleTimeoutMsDefault } from "./limits.ts";
-import { migrate } from "./migrate.ts";
+import { checkVersion, migrate, type TakenMigration } from "./migrate.ts";
 import { type Query, type Rows, Session } from "./session.ts";
 
 /**
@@ -16,26 +16,61 @@ import { type Query, type Rows, Session } from "./session.ts";
 export class PostgresDatabase implements AsyncDisposable {
   readonly #calls: Pool;
   readonly #snapshots: Pool;
+  readonly #config: PostgresConfig;
   #closed: Promise<void> | undefined;
 
-  private constructor(calls: Pool, snapshots: Pool) {
+  private constructor(calls: Pool, snapshots: Pool, config: PostgresConfig) {
     this.#calls = calls;
     this.#snapshots = snapshots;
+    this.#config = config;
   }
 
   /**
-   * Brings the schema up to date and connects to it. Any number of processes may do that at once.
+   * Brings the schema up to date, unless the configuration says that somebody else does, and connects to it. Any number
+   * of processes may do that at once.
    *
    * @throws StorageError UNAVAILABLE when Postgres cannot be reached or refuses the user
-   * @throws StorageError UNSUPPORTED for a schema of a newer version, and for a database that cannot keep the promises
+   * @throws StorageError UNSUPPORTED for a schema of another version, and for a database that cannot keep the promises
    */
   static async open(config: PostgresConfig): Promise<PostgresDatabase> {
-    await migrate(config);
+    if (config.migrate ?? true) await migrate(config);
+    await using opened = new AsyncDisposableStack();
+    const database = opened.use(PostgresDatabase.#connect(config));
+    if (config.migrate === false) await database.check();
+    opened.move();
+    return database;
+  }
+
+  static #connect(config: PostgresConfig): PostgresDatabase {
     const shared = { ...clientConfig(config), max: config.poolMax ?? poolMaxDefault, allowExitOnIdle: true };
     const idle = config.snapshotIdleTimeoutMs ?? snapshotIdleTimeoutMsDefault;
     const calls = poolOf(shared);
     const snapshots = poolOf({ ...shared, idle_in_transaction_session_timeout: idle });
-    return new PostgresDatabase(calls, snapshots);
+    return new PostgresDatabase(calls, snapshots, config);
+  }
+
+  /**
+   * Asks whether the database answers, and whether its schema is of this version.
+   *
+   * @throws StorageError UNAVAILABLE, UNSUPPORTED
+   */
+  async check(signal?: AbortSignal): Promise<void> {
+    const { rows: ledger } = await this.query<{ name: string | null }>(
+      "SELECT to_regclass('schema_migrations')::text AS name",
+      [],
+      signal,
+    );
+    const taken =
+      ledger[0]?.name == null
+        ? []
+        : (await this.query<TakenMigration>("SELECT number, name FROM schema_migrations", [], signal)).rows;
+    await checkVersion(taken, this.#config);
+  }
+
+  /** Connections of the pool for calls, and the calls that wait for one. */
+  get connections(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
+    const { totalCount, idleCount, waitingCount } = this.#calls;
+    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
   }
 
   /** Runs one statement, which is a transaction of its own; again if it loses to a concurrent one. */

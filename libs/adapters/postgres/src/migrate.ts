@@ -41,6 +41,24 @@ export async function migrate(config: PostgresConfig): Promise<string[]> {
   }
 }
 
+/** A step that the database has taken. */
+export interface TakenMigration {
+  readonly number: number;
+  readonly name: string;
+}
+
+/**
+ * Checks that the schema has just the steps that this version knows.
+ *
+ * @param taken the rows of `schema_migrations`
+ * @throws StorageError UNSUPPORTED for a schema of a newer or an older version
+ */
+export async function checkVersion(taken: readonly TakenMigration[], config: PostgresConfig): Promise<void> {
+  const [waiting] = untaken(taken, await migrations(), schemaOf(config));
+  if (waiting === undefined) return;
+  throw unsupported(`Postgres schema ${schemaOf(config)} lacks ${waiting.name}: run graviton migrate`);
+}
+
 /** Every step there is, in order. */
 export async function migrations(): Promise<Migration[]> {
   const files = (await readdir(migrationsFolder)).filter((file) => file.endsWith(".sql")).sort();
@@ -79,15 +97,20 @@ async function migrateAlone(client: Client, schema: string): Promise<string[]> {
   await createLedger(client, schema);
   const { rows } = await client.query("SELECT number, name FROM schema_migrations ORDER BY number");
   const known = await migrations();
-  const newer = rows.find(({ number }) => known.every((migration) => migration.number !== number));
+  const waiting = untaken(rows, known, schema);
+  for (const migration of waiting) await take(client, migration);
+  return waiting.map(({ name }) => name);
+}
+
+/** The steps of this version that the database has not taken. */
+function untaken(taken: readonly TakenMigration[], known: readonly Migration[], schema: string): Migration[] {
+  const newer = taken.find(({ number }) => known.every((migration) => migration.number !== number));
   if (newer !== undefined) {
     throw unsupported(
       `Postgres schema ${schema} is of a newer version, which has ${newer.name}; this version knows ${known.at(-1)?.name} as the last: update it`,
     );
   }
-  const waiting = known.filter(({ number }) => rows.every((row) => row.number !== number));
-  for (const migration of waiting) await take(client, migration);
-  return waiting.map(({ name }) => name);
+  return known.filter(({ number }) => taken.every((row) => row.number !== number));
 }
 
 /** Asks before it creates: a user who may not create schemas can still use one that is there. */

