@@ -10,13 +10,13 @@ const hint = "set GRAVITON_MANIFEST_SERVICES";
 
 describe("The replicas of a service", () => {
   test("take calls in turn", async () => {
-    const served = [0, 0];
-    await using first = await counting(() => served[0]++);
-    await using second = await counting(() => served[1]++);
+    const served = { first: 0, second: 0 };
+    await using first = await counting(() => served.first++);
+    await using second = await counting(() => served.second++);
     await using replicas = new Replicas(init([first.address, second.address]));
     await replicas.resolved;
     for (let call = 0; call < 6; call += 1) await stat(replicas);
-    expect(served).toEqual([3, 3]);
+    expect(served).toEqual({ first: 3, second: 3 });
   });
 
   test("that do not answer are passed over for a while", async () => {

@@ -19,6 +19,11 @@ export class Health {
 
   /** Tells everyone who asks or watches. */
   set(serving: boolean): void {
-    for (const name of this.#names) this.#implementation.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+    this.setEach(() => serving);
+  }
+
+  /** The same, for each service of its own; the empty name stands for the process. */
+  setEach(isServing: (service: string) => boolean): void {
+    for (const name of this.#names) this.#implementation.setStatus(name, isServing(name) ? "SERVING" : "NOT_SERVING");
   }
 }

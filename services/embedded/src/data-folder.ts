@@ -1,5 +1,4 @@
-import { access, constants, mkdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { CasBlobStore } from "@graviton/cas/cas-blob-store";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { FilesystemBlockDriver } from "@graviton/filesystem/block-driver";
@@ -16,7 +15,7 @@ import type { ManifestStore } from "@graviton/ports/manifest-store";
 import type { MutableObjectStore } from "@graviton/ports/object-store";
 import type { RangeTracker } from "@graviton/ports/range-tracker";
 import type { ReplicaIndex } from "@graviton/ports/replica-index";
-import { errorCode, StorageError } from "@graviton/ports/storage-error";
+import { makeDataFolder } from "@graviton/service/data-folder";
 
 /** Every port, on one folder. */
 export interface Stores {
@@ -36,8 +35,7 @@ export interface Stores {
  * @throws StorageError UNAVAILABLE when the folder cannot be written to, or another process has it open
  */
 export async function openDataFolder(folder: string): Promise<Stores & AsyncDisposable> {
-  const root = resolve(folder);
-  await makeWritable(root);
+  const root = await makeDataFolder(folder);
   await using opened = new AsyncDisposableStack();
   const database = opened.use(await LevelDatabase.open(join(root, "index")));
   const blocks = opened.use(
@@ -55,29 +53,4 @@ export async function openDataFolder(folder: string): Promise<Stores & AsyncDisp
   };
   const stack = opened.move();
   return { ...stores, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
-async function makeWritable(root: string): Promise<void> {
-  try {
-    await makeFolder(root);
-    await access(root, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new StorageError(
-      "UNAVAILABLE",
-      `cannot write to the data folder ${root}: make it writable, or name another one with --data`,
-      { resource: root, cause: error },
-    );
-  }
-}
-
-/** One folder at a time: Node's own way to make parents never returns where the system refuses a folder with ENOENT. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return;
-    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
-  }
 }

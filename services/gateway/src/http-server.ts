@@ -3,8 +3,11 @@ import type { AddressInfo } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { errorCode, StorageError } from "@graviton/ports/storage-error";
+import { type CallObserver, unobserved } from "@graviton/rpc/call-observer";
+import { pathOf } from "@graviton/rpc/handlers";
 import type { Routes } from "@graviton/rpc/routes";
 import { type HttpFaceParts, httpFace } from "./http/http-face.ts";
+import { observeRequest } from "./http/observe-request.ts";
 
 /** What the HTTP port serves. */
 export interface HttpServerConfig extends HttpFaceParts {
@@ -13,6 +16,8 @@ export interface HttpServerConfig extends HttpFaceParts {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
+  /** Told of every request. */
+  readonly observer?: CallObserver | undefined;
 }
 
 /** The HTTP port, listening. Disposing it closes it at once. */
@@ -29,20 +34,22 @@ export interface HttpServer extends AsyncDisposable {
  */
 export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServer> {
   const face = httpFace(config);
-  const server = createServer(
-    // An upload may take as long as it takes; a client that says nothing is ended by the socket's own timeout.
-    { requestTimeout: 0 },
-    connectNodeAdapter({
-      routes: (router) => {
-        for (const { service, implementation } of config.routes) router.service(service, implementation);
-      },
-      // A small compressed frame could inflate to any size.
-      acceptCompression: [],
-      readMaxBytes: messageBytesMax,
-      writeMaxBytes: messageBytesMax,
-      fallback: (request, response) => face(request as IncomingMessage, response as ServerResponse<IncomingMessage>),
-    }),
-  );
+  const connect = connectNodeAdapter({
+    routes: (router) => {
+      for (const { service, implementation } of config.routes) router.service(service, implementation);
+    },
+    // A small compressed frame could inflate to any size.
+    acceptCompression: [],
+    readMaxBytes: messageBytesMax,
+    writeMaxBytes: messageBytesMax,
+    fallback: (request, response) => face(request as IncomingMessage, response as ServerResponse<IncomingMessage>),
+  });
+  const { observer = unobserved } = config;
+  const rpcPaths = new Set(config.routes.flatMap(({ service }) => service.methods.map(pathOf)));
+  // An upload may take as long as it takes; a client that says nothing is ended by the socket's own timeout.
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    observeRequest(observer, rpcPaths, request, response).run(() => connect(request, response));
+  });
   await listen(server, config.host, config.port);
   const { port } = server.address() as AddressInfo;
   return { port, drain: (graceMs) => drain(server, graceMs), [Symbol.asyncDispose]: () => drain(server, 0) };

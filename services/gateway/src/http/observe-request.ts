@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { CallObservation, CallObserver } from "@graviton/rpc/call-observer";
+
+const methods = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]);
+
+/** Lets an observer follow one request to its end. Its bytes are those of the socket, headers and all.
+ *
+ * @param rpcPaths of the methods that are served: `/graviton.blob.v1.BlobService/StatBlob`
+ */
+export function observeRequest(
+  observer: CallObserver,
+  rpcPaths: ReadonlySet<string>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): CallObservation {
+  const { socket } = request;
+  const before = { read: socket.bytesRead, written: socket.bytesWritten };
+  const observation = observer({
+    service: "http",
+    method: methodOf(rpcPaths, request),
+    peer: `${socket.remoteAddress}:${socket.remotePort}`,
+    header: new Headers(Object.entries(request.headersDistinct).flatMap(([name, values]) => pairs(name, values))),
+  });
+  response.once("close", () => {
+    observation.received(Math.max(0, socket.bytesRead - before.read));
+    observation.sent(Math.max(0, socket.bytesWritten - before.written));
+    observation.end(response.writableFinished ? String(response.statusCode) : "CANCELLED");
+  });
+  return observation;
+}
+
+/** Few different ones, so that they can be labels: keys are left out, and paths that nobody serves. */
+function methodOf(rpcPaths: ReadonlySet<string>, { method = "", url = "/" }: IncomingMessage): string {
+  const path = url.split("?", 1)[0] ?? "/";
+  const known = rpcPaths.has(path) || path === "/" || path === "/v1/blobs";
+  const shown = known ? path : path.startsWith("/v1/blobs/") ? "/v1/blobs/{key}" : "other";
+  return `${methods.has(method) ? method : "other"} ${shown}`;
+}
+
+function pairs(name: string, values: readonly string[] = []): [string, string][] {
+  return name.startsWith(":") ? [] : values.map((value) => [name, value]);
+}

@@ -1,0 +1,64 @@
+import { StorageError } from "@graviton/ports/storage-error";
+import { checkHealth } from "@graviton/rpc/health";
+import { Replicas } from "@graviton/rpc/replicas";
+import type { Dependency } from "@graviton/service/readiness";
+import type { ServiceContext } from "@graviton/service/run-service";
+
+/** A service behind the gateway. */
+export interface UpstreamInit {
+  /** `block-service`. */
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** The setting that lists them. */
+  readonly variable: string;
+  /** Those of the gateway's own services that need it, by their full names; all when absent. */
+  readonly services?: readonly string[];
+  /** False when the gateway as a whole is ready without it. */
+  readonly essential?: boolean;
+}
+
+/** A service behind the gateway: its replicas, and whether one of them serves. */
+export class Upstream implements Dependency, AsyncDisposable {
+  readonly name: string;
+  readonly services: readonly string[] | undefined;
+  readonly essential: boolean;
+  readonly replicas: Replicas;
+
+  constructor({ name, addresses, variable, services, essential = true }: UpstreamInit, context: ServiceContext) {
+    this.name = name;
+    this.services = services;
+    this.essential = essential;
+    this.check = this.check.bind(this);
+    this.replicas = new Replicas({
+      name,
+      addresses,
+      hint: `set ${variable}`,
+      resolveMs: context.config.resolveSeconds * 1000,
+      channel: { headers: context.headers },
+      onChange: (change) => {
+        const level = change.failed.length > 0 ? "warn" : "info";
+        context.log[level]({ service: name, ...change }, "replicas");
+      },
+    });
+  }
+
+  /** @throws StorageError UNAVAILABLE while no replica serves, naming each and what it says */
+  async check(signal: AbortSignal): Promise<void> {
+    await this.replicas.resolved;
+    const replicas = this.replicas.current();
+    if (replicas.length === 0) throw this.replicas.none();
+    try {
+      await Promise.any(replicas.map(({ channel }) => checkHealth(channel, signal)));
+    } catch (error) {
+      const reasons = (error as AggregateError).errors.map((reason: Error) => reason.message);
+      throw new StorageError("UNAVAILABLE", `no replica of ${this.name} serves: ${reasons.join("; ")}`, {
+        resource: this.name,
+        cause: error,
+      });
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.replicas[Symbol.asyncDispose]();
+  }
+}
