@@ -20,14 +20,15 @@ export function blobLine({ advertised, confirmed }: BlobInfo): string {
   return [...parts, printable(advertised.name ?? "")].join("\t").trimEnd();
 }
 
-/** All that is known of a blob, a line each. */
-export function blobText({ advertised, confirmed }: BlobInfo): string {
+/** All that is known of a blob, a line each; locators are where its blocks are, where that is known. */
+export function blobText({ advertised, confirmed }: BlobInfo, locators: readonly string[]): string {
   const { contentType, name, custom = {} } = advertised;
   const lines = [
     ["key", formatKey(confirmed.key)],
     ["size", `${confirmed.key.size} (${formatSize(confirmed.key.size)})`],
     ["blocks", String(confirmed.blockCount)],
     ["created", new Date(confirmed.createdAt).toISOString()],
+    ...locators.map((locator) => ["stored in", locator]),
     ...(name === undefined ? [] : [["name", name]]),
     ...(contentType === undefined ? [] : [["content type", contentType]]),
     ...Object.entries(custom),

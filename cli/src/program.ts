@@ -6,6 +6,7 @@ import { addGet } from "./commands/get.ts";
 import { addKv } from "./commands/kv.ts";
 import { addLs } from "./commands/ls.ts";
 import { addManifest } from "./commands/manifest.ts";
+import { addMigrate } from "./commands/migrate.ts";
 import { addObject } from "./commands/object.ts";
 import { addPut } from "./commands/put.ts";
 import { addRm } from "./commands/rm.ts";
@@ -57,6 +58,7 @@ function buildProgram(session: Session): Command {
     add(program, session);
   }
   addConform(program, session);
+  addMigrate(program, session);
   return program;
 }
 

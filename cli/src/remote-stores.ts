@@ -1,3 +1,12 @@
+import { Retries } from "@graviton/decorators/retries";
+import {
+  retryingBlobStore,
+  retryingKeyValueStore,
+  retryingManifestStore,
+  retryingObjectStore,
+  retryingRangeTracker,
+  retryingReplicaIndex,
+} from "@graviton/decorators/retrying";
 import type { BlobStore } from "@graviton/ports/blob-store";
 import type { BlockStore } from "@graviton/ports/block-store";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";
@@ -14,7 +23,10 @@ import { RemoteObjectStore } from "@graviton/rpc/object/remote";
 import { RemoteRangeTracker } from "@graviton/rpc/range/remote";
 import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";
 
-/** Every port of the service at one address. Each function opens a handle that the caller disposes. */
+/**
+ * Every port of the service at one address; calls that fail for a reason that passes are tried again. Each function opens
+ * a handle that the caller disposes.
+ */
 export interface RemoteStores extends AsyncDisposable {
   /** `host:port`, as errors name it. */
   readonly address: string;
@@ -34,15 +46,16 @@ export interface RemoteStores extends AsyncDisposable {
  */
 export function openRemoteStores(endpoint: string): RemoteStores {
   const channel = connect(endpoint);
+  const retries = new Retries();
   return {
     address: channel.address,
-    blobs: () => new RemoteBlobStore(channel),
+    blobs: () => retryingBlobStore(new RemoteBlobStore(channel), retries),
     blocks: () => new RemoteBlockStore(channel),
-    manifests: () => new RemoteManifestStore(channel),
-    objects: () => new RemoteObjectStore(channel),
-    replicas: () => new RemoteReplicaIndex(channel),
-    ranges: () => new RemoteRangeTracker(channel),
-    keyValues: () => new RemoteKeyValueStore(channel),
+    manifests: () => retryingManifestStore(new RemoteManifestStore(channel), retries),
+    objects: () => retryingObjectStore(new RemoteObjectStore(channel), retries),
+    replicas: () => retryingReplicaIndex(new RemoteReplicaIndex(channel), retries),
+    ranges: () => retryingRangeTracker(new RemoteRangeTracker(channel), retries),
+    keyValues: () => retryingKeyValueStore(new RemoteKeyValueStore(channel), retries),
     [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
   };
 }

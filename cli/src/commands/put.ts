@@ -96,7 +96,7 @@ interface Outcome {
 
 async function putOne({ session, blobs, plan }: Run, progress: Progress, upload: Upload): Promise<Outcome> {
   const attributes = { ...plan.attributes, name: plan.attributes?.name ?? upload.name };
-  const source = new Source(progress.counted(upload.open()));
+  const source = new Source(upload.path !== "-", () => progress.counted(upload.open()));
   try {
     const receipt = await blobs.put({ ...plan, attributes }, source, session.call);
     progress.finished(receipt.confirmed.key.size, receipt.freshBytes);
@@ -110,16 +110,19 @@ async function putOne({ session, blobs, plan }: Run, progress: Progress, upload:
 
 /** Remembers why it broke off: a store may tell of a failed source in words of its own. */
 class Source implements AsyncIterable<Uint8Array> {
-  readonly #bytes: AsyncIterable<Uint8Array>;
+  /** A file can be read again from its beginning. */
+  readonly replayable: boolean;
+  readonly #open: () => AsyncIterable<Uint8Array>;
   failure: { readonly error: unknown } | undefined;
 
-  constructor(bytes: AsyncIterable<Uint8Array>) {
-    this.#bytes = bytes;
+  constructor(replayable: boolean, open: () => AsyncIterable<Uint8Array>) {
+    this.replayable = replayable;
+    this.#open = open;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
     try {
-      yield* this.#bytes;
+      yield* this.#open();
     } catch (error) {
       this.failure = { error };
       throw error;

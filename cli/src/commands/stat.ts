@@ -1,4 +1,5 @@
 import { parseKey } from "@graviton/ports/key";
+import { formatLocator } from "@graviton/ports/locator";
 import type { Command } from "commander";
 import { blobRecord, blobText } from "../blob-text.ts";
 import type { Session } from "../session.ts";
@@ -20,11 +21,14 @@ export function addStat(program: Command, session: Session): void {
 
 async function stat(session: Session, texts: readonly string[]): Promise<void> {
   const keys = texts.map(parseKey);
-  await using blobs = (await session.stores()).blobs();
+  const stores = await session.stores();
+  await using blobs = stores.blobs();
+  await using replicas = stores.replicas();
   let first = true;
   await session.forEach(keys, async (key) => {
     const info = await blobs.stat(key, session.call);
-    await session.output.print(`${first ? "" : "\n"}${blobText(info)}`, blobRecord(info));
+    const locators = (await replicas.replicas(key, session.call)).map(formatLocator);
+    await session.output.print(`${first ? "" : "\n"}${blobText(info, locators)}`, { ...blobRecord(info), locators });
     first = false;
   });
 }
