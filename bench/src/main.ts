@@ -1,5 +1,6 @@
 import { benchAdapters } from "./adapters.ts";
 import { benchChunkers } from "./chunkers.ts";
+import { benchCluster } from "./cluster.ts";
 import { benchEmbedded, benchMemory } from "./embedded.ts";
 import { benchPostgres } from "./postgres.ts";
 
@@ -7,6 +8,7 @@ const parts: Record<string, () => Promise<void>> = {
   chunkers: benchChunkers,
   adapters: benchAdapters,
   postgres: benchPostgres,
+  cluster: benchCluster,
   embedded: benchEmbedded,
   memory: benchMemory,
 };

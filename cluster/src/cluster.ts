@@ -2,7 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { postgresServer } from "@graviton/postgres/testing/postgres-server";
-import { findS3Engine, type S3EngineName, s3EngineNames, startS3Engine } from "@graviton/s3/testing/s3-engine";
+import {
+  findS3Engine,
+  type S3Engine,
+  type S3EngineName,
+  s3EngineNames,
+  startS3Engine,
+} from "@graviton/s3/testing/s3-engine";
 import { ServiceProcess } from "./service-process.ts";
 
 /** How large a cluster is, and where its gateways listen. */
@@ -29,6 +35,8 @@ export interface Cluster extends AsyncDisposable {
   readonly gateways: ServiceProcess[];
   /** `versitygw`, or `the file system` where no S3 is installed. */
   readonly blockBackend: string;
+  /** The S3 that was started; undefined where none is installed. */
+  readonly s3: S3Engine | undefined;
   /** Starts one process more with the settings that the cluster's own have. */
   start(service: string, settings?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
 }
@@ -94,6 +102,7 @@ export async function startCluster(init: ClusterInit = {}): Promise<Cluster> {
     objectService,
     gateways: fronts,
     blockBackend: storage.name,
+    s3: storage.engine,
     start: async (service, settings) =>
       owned.use(
         await ServiceProcess.start({
@@ -111,6 +120,7 @@ const withoutS3 = "the file system";
 
 interface Storage extends AsyncDisposable {
   readonly name: string;
+  readonly engine?: S3Engine;
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -120,6 +130,7 @@ async function s3Settings(wanted?: S3EngineName): Promise<Storage> {
   const running = await startS3Engine({ engine });
   return {
     name: engine,
+    engine: running,
     settings: {
       GRAVITON_S3_ENDPOINT: running.endpoint,
       GRAVITON_S3_BUCKET: running.bucket,

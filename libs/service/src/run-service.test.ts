@@ -24,10 +24,12 @@ describe("A process", () => {
       text: expect.stringContaining("no answer from Postgres"),
     });
     expect((await subject.page("/healthz")).status).toBe(200);
+    expect((await subject.page("/metrics")).text).toContain("graviton_ready 0");
     await expect(checkHealth(subject.channel, patience)).rejects.toThrow("is not ready");
     backend.away = "";
     await until(async () => (await subject.page("/readyz")).status === 200);
     await checkHealth(subject.channel, patience);
+    expect((await subject.page("/metrics")).text).toContain("graviton_ready 1");
     backend.away = "gone again";
     await until(async () => (await subject.page("/readyz")).text.includes("gone again"));
   });

@@ -126,6 +126,11 @@ export async function startService(definition: ServiceDefinition, config: Config
   );
   const health = new Health(service.routes.map((routes) => routes.service.typeName));
   const readiness = opened.use(new Readiness(service.dependencies, health, log));
+  metrics.gauge(
+    "graviton_ready",
+    "1 when the process is ready: what it needs answers, and nobody asked it to end.",
+    () => Number(readiness.ready),
+  );
   const admin: AdminServer = opened.use(
     await adminServer({ host: config.host, port: config.adminPort, metrics, readiness }),
   );

@@ -39,8 +39,6 @@ function usersOf({ processes }: Setting): string {
 }
 
 function fallbackText(setting: Setting): string {
-  const texts = new Set(setting.processes.map((process) => fallbackOf(setting, process)));
-  const [first = "", ...others] = texts;
-  if (first === "") return "none";
-  return others.length === 0 ? `\`${first}\`` : `\`${first}\` to \`${others.at(-1)}\``;
+  const texts = [...new Set(setting.processes.map((process) => fallbackOf(setting, process)))];
+  return texts.every((text) => text === "") ? "none" : texts.map((text) => `\`${text}\``).join(", ");
 }

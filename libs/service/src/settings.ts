@@ -152,9 +152,9 @@ export const settings: Table = {
   },
   callsMax: {
     variable: "GRAVITON_CALLS_MAX",
-    says: "calls that move bytes at once; each holds some 20 MiB at most",
+    says: "calls that move bytes at once; each holds some 20 MiB at most, and 5 MiB with the usual blocks. One call at a gateway is up to two at every block service",
     processes: bulk,
-    fallback: "32",
+    fallback: (process) => (process === "block-service" ? "128" : "32"),
     ...integer(1, 10_000),
   },
   placeWaitSeconds: {
@@ -262,7 +262,7 @@ export const settings: Table = {
     says: "requests to S3 in flight at once",
     processes: onS3,
     fallback: "64",
-    ...integer(1, 10_000),
+    ...integer(2, 10_000),
   },
   postgresUrl: {
     variable: "GRAVITON_POSTGRES_URL",

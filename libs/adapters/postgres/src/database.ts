@@ -36,7 +36,7 @@ export class PostgresDatabase implements AsyncDisposable {
     if (config.migrate ?? true) await migrate(config);
     await using opened = new AsyncDisposableStack();
     const database = opened.use(PostgresDatabase.#connect(config));
-    if (config.migrate === false) await database.check();
+    if (config.migrate === false) await database.#checkVersion();
     opened.move();
     return database;
   }
@@ -50,21 +50,13 @@ export class PostgresDatabase implements AsyncDisposable {
   }
 
   /**
-   * Asks whether the database answers, and whether its schema is of this version.
+   * Asks whether the database answers. A schema that is brought up to date under a running process goes on to serve it:
+   * steps of the schema only add.
    *
-   * @throws StorageError UNAVAILABLE, UNSUPPORTED
+   * @throws StorageError UNAVAILABLE
    */
   async check(signal?: AbortSignal): Promise<void> {
-    const { rows: ledger } = await this.query<{ name: string | null }>(
-      "SELECT to_regclass('schema_migrations')::text AS name",
-      [],
-      signal,
-    );
-    const taken =
-      ledger[0]?.name == null
-        ? []
-        : (await this.query<TakenMigration>("SELECT number, name FROM schema_migrations", [], signal)).rows;
-    await checkVersion(taken, this.#config);
+    await this.query("SELECT 1", [], signal);
   }
 
   /** Connections of the pool for calls, and the calls that wait for one. */
@@ -122,6 +114,18 @@ export class PostgresDatabase implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= Promise.all([this.#calls.end(), this.#snapshots.end()]).then(() => {});
     return this.#closed;
+  }
+
+  async #checkVersion(): Promise<void> {
+    const { rows } = await this.query<{ ledger: string | null }>(
+      "SELECT to_regclass('schema_migrations') AS ledger",
+      [],
+    );
+    const taken =
+      rows[0]?.ledger == null
+        ? []
+        : (await this.query<TakenMigration>("SELECT number, name FROM schema_migrations", [])).rows;
+    await checkVersion(taken, this.#config);
   }
 }
 

@@ -41,6 +41,18 @@ describePostgres("Migrations", (server) => {
     }
   });
 
+  test("Where somebody else migrates, a schema that lacks a step is refused, and says what to run.", async () => {
+    const config = { ...ownSchema(server()), migrate: false };
+    const refused = { reason: "UNSUPPORTED", message: expect.stringContaining("run graviton migrate") };
+    await expect(PostgresDatabase.open(config)).rejects.toMatchObject(refused);
+    await migrate(config);
+    await using database = await PostgresDatabase.open(config);
+    await database.check();
+    await database.query("DELETE FROM schema_migrations WHERE number = 4", []);
+    await expect(PostgresDatabase.open(config)).rejects.toMatchObject(refused);
+    await dropSchema(config);
+  });
+
   test("A step that fails leaves nothing, and may be tried again.", async () => {
     const config = ownSchema(server());
     await withClient({ ...server().config }, async (client) => {
