@@ -2,16 +2,18 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { runGraviton } from "@graviton/cli/testing/run-graviton";
 import { GravitonClient } from "@graviton/client/client";
 import { formatKey, type Key } from "@graviton/ports/key";
+import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
 import { connect } from "@graviton/rpc/channel";
-import { checkHealth } from "@graviton/rpc/health";
 import { findS3Engine } from "@graviton/s3/testing/s3-engine";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { examples } from "../../examples/run-examples.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { ServiceProcess } from "./service-process.ts";
+import { Collector } from "./testing/collector.ts";
 
 jest.setTimeout(120_000);
 
@@ -21,6 +23,7 @@ const describeCluster = why === undefined || process.env.CI !== undefined ? desc
 
 describeCluster(title, () => {
   let cluster: Cluster;
+  let collector: Collector;
   let folder: string;
   const lines: { readonly process: string; readonly [field: string]: unknown }[] = [];
 
@@ -28,11 +31,13 @@ describeCluster(title, () => {
     if (why !== undefined) throw new Error(why);
     folder = await mkdtemp(join(tmpdir(), "graviton-cluster-test-"));
     const log = (_: string, line: string) => void lines.push(JSON.parse(line));
-    cluster = await startCluster({ s3: "versitygw", log });
+    collector = await Collector.listen();
+    cluster = await startCluster({ s3: "versitygw", log, settings: { GRAVITON_OTLP_ENDPOINT: collector.endpoint } });
   });
 
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]();
+    await collector?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -70,15 +75,20 @@ describeCluster(title, () => {
     }
   });
 
-  test("a call has one request id in every process that it passes through", async () => {
-    const channel = connect(endpoint(0), { headers: () => ({ "x-request-id": "one-call" }) });
-    await checkHealth(channel, AbortSignal.timeout(10_000));
-    await using client = clientOf(0);
-    await client.put(Buffer.from("a call through three processes"));
-    await channel[Symbol.asyncDispose]();
-    const put = lines.findLast(({ process, call }) => process === "gateway" && String(call).endsWith("/PutBlob"));
-    const others = lines.filter(({ requestId }) => requestId === put?.requestId).map(({ process }) => process);
-    expect(new Set(others)).toEqual(new Set(["gateway", "manifest-service", "block-service"]));
+  test("a call has one request id and one trace in every process that it passes through, down to the drivers", async () => {
+    const traceId = randomBytes(16).toString("hex");
+    const headers = { "x-request-id": "one-call", traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+    await using channel = connect(endpoint(0), { headers: () => headers });
+    await using blobs = new RemoteBlobStore(channel);
+    await blobs.put({}, Readable.from([randomBytes(1000)]));
+    const named = () => new Set(lines.flatMap((line) => (line.requestId === "one-call" ? [line.process] : [])));
+    await until(() => named().has("gateway"));
+    expect(named()).toEqual(new Set(["gateway", "manifest-service", "block-service"]));
+    const told = await collector.toldOf(Buffer.from(traceId, "hex"), [
+      "S3BlockStore.putBlocks",
+      "PostgresManifestStore.put",
+    ]);
+    for (const process of ["gateway", "manifest-service", "block-service"]) expect(told).toContain(process);
   });
 
   test.each(["BlobStore", "MutableObjectStore", "ReplicaIndex", "RangeTracker", "KeyValueStore"])(
@@ -187,10 +197,14 @@ async function bytesOf(client: GravitonClient, key: Key): Promise<Buffer> {
 }
 
 /** Resolves once so many puts more are acknowledged. */
-async function moved(progress: () => number, by: number): Promise<void> {
+function moved(progress: () => number, by: number): Promise<void> {
   const goal = progress() + by;
+  return until(() => progress() >= goal);
+}
+
+async function until(condition: () => boolean): Promise<void> {
   const signal = AbortSignal.timeout(60_000);
-  while (progress() < goal) {
+  while (!condition()) {
     signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
