@@ -25,7 +25,7 @@ const layers: Record<string, readonly string[]> = {
   "object-service": ["ports", "rpc", "service", "decorators", "memory", "filesystem", "s3", "postgres"],
   cluster: ["ports", "rpc", "service", "postgres", "s3"],
   embedded: ["ports", "proto", "rpc", "service", "cas", "decorators", "filesystem", "leveldb", "gateway"],
-  cli: ["ports", "rpc", "cas", "conformance", "service", "embedded", "decorators", "postgres"],
+  cli: ["ports", "rpc", "cas", "client", "conformance", "service", "embedded", "decorators", "postgres"],
   bench: [
     "ports",
     "proto",

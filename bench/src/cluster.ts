@@ -18,7 +18,7 @@ const concurrency = 16;
 /** Put and get of 1 GiB through gateway, block services and manifest services, beside the same bytes straight to the same S3. */
 export async function benchCluster(): Promise<void> {
   const content = randomFillSync(Buffer.allocUnsafe(gibibyte));
-  await using cluster = await startCluster({ settings: { GRAVITON_LOG_LEVEL: "warn" } });
+  await using cluster = await startCluster();
   const s3 = straight(cluster);
   const one = { put: await timed(() => s3.put("one", content)), get: await timed(() => s3.get("one")) };
   const pieces = pieceNames(content.length);

@@ -1,7 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { keyOf } from "@graviton/cas/hasher";
+import { openDataFolder } from "@graviton/embedded/data-folder";
 import { formatKey } from "@graviton/ports/key";
+import { blobRoutes } from "@graviton/rpc/blob/routes";
+import { serveGrpc } from "@graviton/rpc/server";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { type RunOptions, runGraviton } from "./testing/run-graviton.ts";
 import { ScratchFolder } from "./testing/scratch-folder.ts";
@@ -47,6 +51,7 @@ describe("a file", () => {
 
     const stat = JSON.parse((await run(["stat", key, "--json"])).stdout);
     expect(stat).toMatchObject({ key, size: 3_000_000, attributes: { name: "photo", contentType: "image/x-noise" } });
+    expect(stat).toHaveProperty("locators");
     const manifest = await run(["manifest", key, "--json"]);
     const entries = manifest.stdout
       .trimEnd()
@@ -127,6 +132,18 @@ describe("a file", () => {
   });
 });
 
+test("stat leaves out where the blocks are when the service does not tell", async () => {
+  await using own = await ScratchFolder.make();
+  await using stores = await openDataFolder(own.path);
+  const bytes = Buffer.from("somewhere");
+  await stores.blobs.put({}, Readable.from([bytes]));
+  await using service = await serveGrpc({ routes: [blobRoutes(stores.blobs)], host: "127.0.0.1", port: 0 });
+  const stat = await runGraviton(["stat", keyText(bytes), "--json"], { endpoint: `http://${service.address}` });
+  expect(stat).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(stat.stdout)).toMatchObject({ key: keyText(bytes), size: 9 });
+  expect(JSON.parse(stat.stdout)).not.toHaveProperty("locators");
+});
+
 describe("a folder", () => {
   test("is stored file by file in the order of their paths, and the second time nothing is fresh", async () => {
     await using folder = await ScratchFolder.make();
@@ -155,7 +172,7 @@ describe("a folder", () => {
     const { code, stdout, stderr } = await run(["put", folder.at("gone"), folder.at("there")]);
     expect(code).toBe(3);
     expect(stdout).toBe(`${keyText(Buffer.from("there"))}  ${folder.at("there")}\n`);
-    expect(stderr).toContain(`graviton: no such file or folder: ${folder.at("gone")}\n`);
+    expect(stderr).toContain(`graviton: no such file or folder: ${JSON.stringify(folder.at("gone"))}\n`);
   });
 });
 

@@ -1,5 +1,5 @@
+import { writeTargetFile } from "@graviton/client/target-file";
 import type { Session } from "./session.ts";
-import { writeTargetFile } from "./target-file.ts";
 
 /**
  * Takes a stream to where the command line wants it: to the file, whole or not at all, or to standard output.

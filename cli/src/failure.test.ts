@@ -1,3 +1,4 @@
+import { localFileError } from "@graviton/client/local-file-error";
 import { type Reason, StorageError } from "@graviton/ports/storage-error";
 import { expect, test } from "@jest/globals";
 import { CommandError, concernsOneItem, failureOf, usageError } from "./failure.ts";
@@ -18,8 +19,9 @@ test.each<[Reason, number]>([
   expect(failure).toEqual({ exitCode, reason, message: "what happened", resource: "what" });
 });
 
-test("A failure is one line, whatever the error says", () => {
-  expect(failureOf(new Error("first\n  second\r\n")).message).toBe("unexpected: first second");
+test("A failure is one line that no terminal obeys, whatever the error says", () => {
+  const { message } = failureOf(new Error("first\n  second\u001b[2J\u009b\r\n"));
+  expect(message).toBe("unexpected: first second\\u001b[2J\\u009b");
 });
 
 test("A command line that is not understood exits with 2", () => {
@@ -33,4 +35,13 @@ test("What concerns one item lets the others go on, and what concerns all does n
     expect(concernsOneItem(new StorageError(reason, "nobody answers"))).toBe(false);
   }
   expect(concernsOneItem(new TypeError("a bug"))).toBe(false);
+});
+
+test.each([
+  ["EACCES", 6],
+  ["EIO", 5],
+])("A local file that fails with %s concerns no other file, and exits with %d", (code, exitCode) => {
+  const error = localFileError(Object.assign(new Error("refused"), { code }), "read", "some file");
+  expect(concernsOneItem(error)).toBe(true);
+  expect(failureOf(error)).toMatchObject({ exitCode, resource: "some file" });
 });

@@ -1,7 +1,8 @@
-import { isStorageError, type Reason } from "@graviton/ports/storage-error";
+import { errorCode, isStorageError, type Reason, type StorageError } from "@graviton/ports/storage-error";
 import { exitCodeOf, exitError, exitUsage } from "./exit-codes.ts";
+import { harmless } from "./printable.ts";
 
-/** A failure on this side of the wire: of the command line, or of a local file. */
+/** A failure of the command itself: of its line, or of what it found out. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   /** FAILED is what no reason of the ports fits. */
@@ -52,14 +53,19 @@ export function failureOf(error: unknown): Failure {
  * that does not answer, would meet every item that follows.
  */
 export function concernsOneItem(error: unknown): boolean {
-  if (isCommandError(error)) return error.reason !== "EXHAUSTED";
-  return isStorageError(error) && oneItemReasons.has(error.reason);
+  if (isCommandError(error)) return true;
+  return isStorageError(error) && (oneItemReasons.has(error.reason) || concernsFile(error));
 }
 
 const oneItemReasons: ReadonlySet<Reason> = new Set<Reason>([
   ...(["NOT_FOUND", "INVALID_ARGUMENT", "HASH_MISMATCH", "TOO_LARGE", "OUT_OF_RANGE"] as const),
   ...(["MISSING_BLOCKS", "ALREADY_EXISTS", "CONFLICT", "CORRUPT"] as const),
 ]);
+
+/** Behind the failure of a local file is the system's own error, whose code is text; those of calls are numbers. */
+function concernsFile({ cause }: StorageError): boolean {
+  return errorCode(cause) !== undefined;
+}
 
 function isCommandError(error: unknown): error is CommandError {
   return Error.isError(error) && error.name === "CommandError" && "reason" in error;
@@ -70,5 +76,5 @@ function isCommanderError(error: unknown): boolean {
 }
 
 function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*[\r\n]+\s*/g, " ");
+  return harmless(text.trim().replaceAll(/\s*[\r\n]+\s*/g, " "));
 }

@@ -1,20 +1,15 @@
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { frameBytesMax } from "@graviton/ports/limits";
-import { localError } from "./local-error.ts";
+import { lstat, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { localFileError } from "@graviton/client/local-file-error";
+import { fileName, readFrames, type Upload, uploadOf, uploadOfFile } from "@graviton/client/uploads";
 import { printable } from "./printable.ts";
 
 /** One stream to store. */
-export interface Upload {
+export interface NamedUpload extends Upload {
   /** As the command line gave it, or found below what it gave; `-` for standard input. */
   readonly path: string;
   /** The file's own name, for the blob's attributes; undefined for what has none. */
   readonly name: string | undefined;
-  /** Bytes, where they are known beforehand. */
-  readonly size: number | undefined;
-  /** Opens it. Closed by the end of the stream, and by ending it early. */
-  open(): AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -23,13 +18,10 @@ export interface Upload {
  *
  * @param skipped hears of each thing in a folder that is neither a file nor a folder
  */
-export async function uploadsOf(path: string, skipped: (note: string) => void): Promise<Upload[]> {
-  if (path === "-") return [{ path, name: undefined, size: undefined, open: () => process.stdin }];
-  const facts = await stat(path).catch((error: unknown) => {
-    throw localError(error, "read", path);
-  });
-  if (facts.isDirectory()) return uploadsBelow(path, skipped);
-  return [uploadOf(path, facts.isFile() ? facts.size : undefined)];
+export async function uploadsOf(path: string, skipped: (note: string) => void): Promise<NamedUpload[]> {
+  if (path === "-") return [{ path, name: undefined, ...uploadOf(process.stdin) }];
+  if (await isFolder(path)) return uploadsBelow(path, skipped);
+  return [{ path, name: fileName(path), ...(await uploadOfFile(path)) }];
 }
 
 /** True when the path is a folder. */
@@ -38,40 +30,22 @@ export async function isFolder(path: string): Promise<boolean> {
   return facts?.isDirectory() === true;
 }
 
-async function uploadsBelow(folder: string, skipped: (note: string) => void): Promise<Upload[]> {
+async function uploadsBelow(folder: string, skipped: (note: string) => void): Promise<NamedUpload[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw localError(error, "read", folder);
+    throw localFileError(error, "read", folder);
   });
-  const uploads: Upload[] = [];
+  const uploads: NamedUpload[] = [];
   for (const entry of entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) uploads.push(...(await uploadsBelow(path, skipped)));
-    else if (entry.isFile()) uploads.push(uploadOf(path, (await lstat(path).catch(() => undefined))?.size));
+    else if (entry.isFile()) uploads.push(await uploadFound(path));
     else skipped(`skipped ${printable(path)}: ${entry.isSymbolicLink() ? "a symbolic link" : "not a regular file"}`);
   }
   return uploads;
 }
 
-function uploadOf(path: string, size: number | undefined): Upload {
-  const name = basename(path);
-  // Attributes are text; a name that is not stays on this side.
-  const named = printable(name) === name && name.isWellFormed() && name !== "";
-  return { path, name: named ? name : undefined, size, open: () => readFrames(path) };
-}
-
-async function* readFrames(path: string): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    await using file = await open(path, constants.O_RDONLY);
-    yield* framesOf(file);
-  } catch (error) {
-    throw localError(error, "read", path);
-  }
-}
-
-async function* framesOf(file: FileHandle): AsyncGenerator<Uint8Array, void, void> {
-  for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(frameBytesMax));
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
-  }
+/** A file that is gone or closed to the reader fails when its turn comes, and alone. */
+async function uploadFound(path: string): Promise<NamedUpload> {
+  const totalBytes = (await lstat(path).catch(() => undefined))?.size;
+  return { path, name: fileName(path), totalBytes, repeatable: true, open: () => readFrames(path) };
 }

@@ -9,11 +9,11 @@ import { formatKey, type Key } from "@graviton/ports/key";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
 import { connect } from "@graviton/rpc/channel";
 import { findS3Engine } from "@graviton/s3/testing/s3-engine";
+import { Collector } from "@graviton/service/testing/collector";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { examples } from "../../examples/run-examples.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { ServiceProcess } from "./service-process.ts";
-import { Collector } from "./testing/collector.ts";
 
 jest.setTimeout(120_000);
 
@@ -161,7 +161,7 @@ describeCluster(title, () => {
   });
 
   test("SIGTERM drains every kind of process, and it ends with 0", async () => {
-    for (const service of ["block-service", "manifest-service", "object-service", "gateway"]) {
+    for (const service of ["block-service", "manifest-service", "object-service", "gateway"] as const) {
       const process = await cluster.start(service);
       expect({ service, code: await process.end("SIGTERM") }).toEqual({ service, code: 0 });
     }

@@ -9,6 +9,7 @@ import {
   s3EngineNames,
   startS3Engine,
 } from "@graviton/s3/testing/s3-engine";
+import { type ProcessName, portOffset } from "@graviton/service/settings";
 import { ServiceProcess } from "./service-process.ts";
 
 /** How large a cluster is, and where its gateways listen. */
@@ -38,11 +39,11 @@ export interface Cluster extends AsyncDisposable {
   /** The S3 that was started; undefined where none is installed. */
   readonly s3: S3Engine | undefined;
   /** Starts one process more with the settings that the cluster's own have. */
-  start(service: string, settings?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  start(service: ProcessName, settings?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
 }
 
 /** The settings that each kind of process gets. */
-type SettingsOf = (service: string) => Readonly<Record<string, string>>;
+type SettingsOf = (service: ProcessName) => Readonly<Record<string, string>>;
 
 /** Starts a cluster, and resolves once every process is ready. What it stores goes with it. */
 export async function startCluster(init: ClusterInit = {}): Promise<Cluster> {
@@ -53,7 +54,7 @@ export async function startCluster(init: ClusterInit = {}): Promise<Cluster> {
   const [database, storage] = await Promise.all([postgresServer(), s3Settings(init.s3)]);
   started.use(database);
   started.use(storage);
-  const common: Record<string, Readonly<Record<string, string>>> = {
+  const common: Partial<Record<ProcessName, Readonly<Record<string, string>>>> = {
     "block-service": { ...storage.settings, ...backend("BLOCK", storage.name), GRAVITON_DATA: folder },
     "object-service": { ...storage.settings, ...backend("OBJECT", storage.name), GRAVITON_DATA: folder },
     "manifest-service": { GRAVITON_POSTGRES_URL: addressOf(database.config) },
@@ -68,12 +69,16 @@ export async function startCluster(init: ClusterInit = {}): Promise<Cluster> {
     ...init.settings,
   });
 
-  const start = async (service: string, settings: Readonly<Record<string, string>> = {}) => {
+  const start = (service: ProcessName, settings: Readonly<Record<string, string>> = {}) => {
     const log = (line: string) => init.log?.(service, line);
-    return started.use(await ServiceProcess.start({ service, settings: { ...settingsOf(service), ...settings }, log }));
+    return ServiceProcess.start({ service, settings: { ...settingsOf(service), ...settings }, log });
   };
-  const several = (service: string, count: number) =>
-    Promise.all(Array.from({ length: count }, (_, index) => start(service, usualPorts ? portsOf(service, index) : {})));
+  const several = (service: ProcessName, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, index) =>
+        started.use(await start(service, usualPorts ? portsOf(service, index) : {})),
+      ),
+    );
 
   const [blocks, manifests, [kvService], [objectService]] = await Promise.all([
     several("block-service", blockServices),
@@ -103,14 +108,7 @@ export async function startCluster(init: ClusterInit = {}): Promise<Cluster> {
     gateways: fronts,
     blockBackend: storage.name,
     s3: storage.engine,
-    start: async (service, settings) =>
-      owned.use(
-        await ServiceProcess.start({
-          service,
-          settings: { ...settingsOf(service), ...settings },
-          log: (line) => init.log?.(service, line),
-        }),
-      ),
+    start: async (service, settings) => owned.use(await start(service, settings)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -154,17 +152,9 @@ function listOf(processes: readonly ServiceProcess[]): string {
   return processes.map(({ address }) => address).join(",");
 }
 
-const usual: Record<string, number> = {
-  gateway: 0,
-  "block-service": 1,
-  "manifest-service": 2,
-  "kv-service": 3,
-  "object-service": 4,
-};
-
 /** The ports of the documentation, and a hundred more for each further process of the kind. */
-function portsOf(service: string, index: number): Readonly<Record<string, string>> {
-  const offset = (usual[service] ?? 0) + 100 * index;
+function portsOf(service: ProcessName, index: number): Readonly<Record<string, string>> {
+  const offset = portOffset[service] + 100 * index;
   return {
     GRAVITON_GRPC_PORT: String(7480 + offset),
     GRAVITON_ADMIN_PORT: String(9480 + offset),

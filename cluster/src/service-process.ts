@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 export interface ServiceProcessInit {
   /** The folder below `services/`. */
   readonly service: string;
-  /** Its settings, and nothing else of Graviton's. */
+  /** Its settings, and nothing else of Graviton's. It logs at `info` or more: that is how it tells its ports. */
   readonly settings: Readonly<Record<string, string>>;
   /** Takes each line that it prints. */
   readonly log: (line: string) => void;
@@ -103,6 +103,9 @@ export class ServiceProcess implements AsyncDisposable {
   }
 }
 
+/** How long a process may take to listen, in milliseconds. */
+const listenMsMax = 60_000;
+
 /** How long a process may take to find its backend, in milliseconds. */
 const readyMsMax = 60_000;
 const pollMs = 100;
@@ -134,7 +137,11 @@ async function spawnService({
   child.once("close", (code) => {
     listening.reject(new Error(`${service} ended with ${code} before it listened:\n${said.join("\n")}`));
   });
-  return { child, ports: await listening.promise };
+  const late = setTimeout(() => {
+    child.kill("SIGKILL");
+    listening.reject(new Error(`${service} did not listen within ${listenMsMax} ms:\n${said.join("\n")}`));
+  }, listenMsMax);
+  return { child, ports: await listening.promise.finally(() => clearTimeout(late)) };
 }
 
 function portsIn(line: string): Ports | undefined {

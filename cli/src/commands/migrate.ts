@@ -1,6 +1,4 @@
-import { isStorageError } from "@graviton/ports/storage-error";
 import type { Command } from "commander";
-import { usageError } from "../failure.ts";
 import type { Session } from "../session.ts";
 
 const help = `
@@ -26,15 +24,7 @@ async function runMigrations(session: Session): Promise<void> {
     import("@graviton/service/settings"),
     import("@graviton/service/backend-config"),
   ]);
-  const taken = await migrate(postgresConfig(read(() => readConfig("migrate", process.env))));
+  const taken = await migrate(postgresConfig(readConfig("migrate", process.env)));
   for (const name of taken) await session.output.print(name, { migration: name });
   session.note(taken.length === 0 ? "the schema is up to date" : `${taken.length} migrations taken`);
-}
-
-function read<T>(config: () => T): T {
-  try {
-    return config();
-  } catch (error) {
-    throw isStorageError(error) ? usageError(error.message) : error;
-  }
 }

@@ -1,3 +1,4 @@
+import { uploadOf, uploadOfFile } from "@graviton/client/uploads";
 import { formatLocator, parseLocator, parseLocatorPrefix } from "@graviton/ports/locator";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import type { Command } from "commander";
@@ -6,7 +7,7 @@ import { deliver } from "../deliver.ts";
 import { usageError } from "../failure.ts";
 import type { Session } from "../session.ts";
 import { formatSize } from "../sizes.ts";
-import { uploadsOf } from "../uploads.ts";
+import { isFolder } from "../uploads.ts";
 
 const help = `
 An object is bytes under a name, fs://bucket/path in the embedded service. Unlike a blob it can be replaced.
@@ -77,12 +78,10 @@ interface ListOptions extends PageOptions {
 
 async function put(session: Session, text: string, path: string, { ifAbsent }: PutOptions): Promise<void> {
   const locator = parseLocator(text);
-  const [upload, ...more] = await uploadsOf(path, () => {});
-  if (upload === undefined || more.length > 0 || (upload.path !== path && path !== "-")) {
-    throw usageError(`${path} is a folder: an object is one file`);
-  }
+  if (await isFolder(path)) throw usageError(`${path} is a folder: an object is one file`);
+  const upload = path === "-" ? uploadOf(process.stdin) : await uploadOfFile(path);
   await using objects = (await session.stores()).objects();
-  using progress = session.progress(upload.size);
+  using progress = session.progress(upload.totalBytes);
   const info = await objects.put(locator, progress.counted(upload.open()), { ifAbsent, ...session.call });
   progress.clear();
   await session.output.print(formatLocator(info.locator), recordOf(info));

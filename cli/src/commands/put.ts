@@ -1,6 +1,6 @@
-import { mapInOrder } from "@graviton/cas/map-in-order";
 import type { BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
 import { formatKey } from "@graviton/ports/key";
+import { mapInOrder } from "@graviton/ports/map-in-order";
 import type { BlobWritePlan } from "@graviton/ports/plan";
 import type { Command } from "commander";
 import { exitOk } from "../exit-codes.ts";
@@ -9,7 +9,7 @@ import { printable } from "../printable.ts";
 import type { Progress } from "../progress.ts";
 import { PutTotal } from "../put-total.ts";
 import type { Session } from "../session.ts";
-import { isFolder, type Upload, uploadsOf } from "../uploads.ts";
+import { isFolder, type NamedUpload, uploadsOf } from "../uploads.ts";
 import { type PlanOptions, planOf, withPlan } from "../write-plan.ts";
 
 /** Files on their way at once. */
@@ -45,7 +45,7 @@ async function put(session: Session, paths: readonly string[], options: PlanOpti
   if (!single) checkOneFile(options);
   if (paths.filter((path) => path === "-").length > 1) throw usageError("standard input can be read once: give - once");
 
-  const uploads: Upload[] = [];
+  const uploads: NamedUpload[] = [];
   await session.forEach(paths, async (path) => {
     const skipped: string[] = [];
     uploads.push(...(await uploadsOf(path, (note) => skipped.push(note))));
@@ -66,13 +66,11 @@ interface Run {
   readonly single: boolean;
 }
 
-async function putAll(run: Run, uploads: readonly Upload[]): Promise<void> {
+async function putAll(run: Run, uploads: readonly NamedUpload[]): Promise<void> {
   const { session } = run;
   using progress = session.progress(totalOf(uploads));
   const total = new PutTotal();
-  const outcomes = mapInOrder(each(uploads), { concurrency: putConcurrency }, (upload) =>
-    putOne(run, progress, upload),
-  );
+  const outcomes = mapInOrder(uploads, { concurrency: putConcurrency }, (upload) => putOne(run, progress, upload));
   for await (const { upload, receipt, error } of outcomes) {
     progress.clear();
     if (receipt === undefined) {
@@ -89,48 +87,26 @@ async function putAll(run: Run, uploads: readonly Upload[]): Promise<void> {
 
 /** What became of one upload; the error is there when there is no receipt. */
 interface Outcome {
-  readonly upload: Upload;
+  readonly upload: NamedUpload;
   readonly receipt?: BlobReceipt;
   readonly error?: unknown;
 }
 
-async function putOne({ session, blobs, plan }: Run, progress: Progress, upload: Upload): Promise<Outcome> {
+async function putOne({ session, blobs, plan }: Run, progress: Progress, upload: NamedUpload): Promise<Outcome> {
   const attributes = { ...plan.attributes, name: plan.attributes?.name ?? upload.name };
-  const source = new Source(upload.path !== "-", () => progress.counted(upload.open()));
+  const counted = { ...upload, open: () => progress.counted(upload.open()) };
+  const { putVerified } = await import("@graviton/client/verification");
   try {
-    const receipt = await blobs.put({ ...plan, attributes }, source, session.call);
+    const receipt = await putVerified(blobs, { ...plan, attributes }, counted, session.call);
     progress.finished(receipt.confirmed.key.size, receipt.freshBytes);
     return { upload, receipt };
   } catch (error) {
-    const first = source.failure?.error ?? error;
-    if (!concernsOneItem(first)) throw first;
-    return { upload, error: first };
+    if (!concernsOneItem(error)) throw error;
+    return { upload, error };
   }
 }
 
-/** Remembers why it broke off: a store may tell of a failed source in words of its own. */
-class Source implements AsyncIterable<Uint8Array> {
-  /** A file can be read again from its beginning. */
-  readonly replayable: boolean;
-  readonly #open: () => AsyncIterable<Uint8Array>;
-  failure: { readonly error: unknown } | undefined;
-
-  constructor(replayable: boolean, open: () => AsyncIterable<Uint8Array>) {
-    this.replayable = replayable;
-    this.#open = open;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
-    try {
-      yield* this.#open();
-    } catch (error) {
-      this.failure = { error };
-      throw error;
-    }
-  }
-}
-
-function printReceipt({ session, single }: Run, { path }: Upload, receipt: BlobReceipt): Promise<void> {
+function printReceipt({ session, single }: Run, { path }: NamedUpload, receipt: BlobReceipt): Promise<void> {
   const { freshBlocks, duplicateBlocks, freshBytes, confirmed } = receipt;
   const key = formatKey(confirmed.key);
   const record = {
@@ -150,11 +126,8 @@ function checkOneFile({ expect, name }: PlanOptions): void {
   if (name !== undefined) throw usageError("--name goes with one file, or with -");
 }
 
-function totalOf(uploads: readonly Upload[]): number | undefined {
-  if (uploads.some(({ size }) => size === undefined)) return undefined;
-  return uploads.reduce((sum, { size }) => sum + (size ?? 0), 0);
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
+function totalOf(uploads: readonly NamedUpload[]): number | undefined {
+  return uploads.reduce<number | undefined>((sum, { totalBytes }) => {
+    return sum === undefined || totalBytes === undefined ? undefined : sum + totalBytes;
+  }, 0);
 }

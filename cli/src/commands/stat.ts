@@ -1,5 +1,8 @@
-import { parseKey } from "@graviton/ports/key";
+import type { CallOptions } from "@graviton/ports/call-options";
+import { type Key, parseKey } from "@graviton/ports/key";
 import { formatLocator } from "@graviton/ports/locator";
+import type { ReplicaIndex } from "@graviton/ports/replica-index";
+import { hasReason } from "@graviton/ports/storage-error";
 import type { Command } from "commander";
 import { blobRecord, blobText } from "../blob-text.ts";
 import type { Session } from "../session.ts";
@@ -27,8 +30,19 @@ async function stat(session: Session, texts: readonly string[]): Promise<void> {
   let first = true;
   await session.forEach(keys, async (key) => {
     const info = await blobs.stat(key, session.call);
-    const locators = (await replicas.replicas(key, session.call)).map(formatLocator);
-    await session.output.print(`${first ? "" : "\n"}${blobText(info, locators)}`, { ...blobRecord(info), locators });
+    const locators = await locatorsOf(replicas, key, session.call);
+    const text = blobText(info, locators ?? []);
+    await session.output.print(`${first ? "" : "\n"}${text}`, { ...blobRecord(info), locators });
     first = false;
   });
+}
+
+/** Where the blob's blocks are; undefined from a service that does not tell. */
+async function locatorsOf(replicas: ReplicaIndex, key: Key, call: CallOptions): Promise<string[] | undefined> {
+  try {
+    return (await replicas.replicas(key, call)).map(formatLocator);
+  } catch (error) {
+    if (hasReason(error, "UNSUPPORTED")) return undefined;
+    throw error;
+  }
 }

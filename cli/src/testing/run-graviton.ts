@@ -18,11 +18,16 @@ export interface RunOptions {
   readonly endpoint?: string | undefined;
   /** Its standard input; nothing when absent. */
   readonly input?: string | Uint8Array;
+  /** Variables of its environment, beside those of the tester that are not Graviton's. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Runs the real command to its end. */
-export async function runGraviton(args: readonly string[], { endpoint, input }: RunOptions = {}): Promise<Ran> {
-  const child = startGraviton(args, endpoint);
+export async function runGraviton(
+  args: readonly string[],
+  { endpoint, input, settings }: RunOptions = {},
+): Promise<Ran> {
+  const child = startGraviton(args, endpoint, settings);
   child.stdin?.on("error", () => {}).end(input ?? "");
   const [bytes, errors, [code]] = await Promise.all([
     readAll(child.stdout),
@@ -33,10 +38,15 @@ export async function runGraviton(args: readonly string[], { endpoint, input }: 
 }
 
 /** Starts the real command, all its streams piped. */
-export function startGraviton(args: readonly string[], endpoint?: string): ChildProcess {
+export function startGraviton(
+  args: readonly string[],
+  endpoint?: string,
+  settings: RunOptions["settings"] = {},
+): ChildProcess {
   // What the tester has set is not what the tests are about.
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("GRAVITON_"));
-  const env = { ...Object.fromEntries(own), ...(endpoint === undefined ? {} : { GRAVITON_ENDPOINT: endpoint }) };
+  const called = endpoint === undefined ? {} : { GRAVITON_ENDPOINT: endpoint };
+  const env = { ...Object.fromEntries(own), ...settings, ...called };
   return spawn(process.execPath, [join(import.meta.dirname, "../main.ts"), ...args], { env, stdio: "pipe" });
 }
 

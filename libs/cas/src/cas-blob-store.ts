@@ -5,6 +5,7 @@ import { abortError, type CallOptions, checkListOptions } from "@graviton/ports/
 import { checkKey, formatKey, type Key, keysEqual, parseKey } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import type { ManifestStore } from "@graviton/ports/manifest-store";
+import { mapInOrder } from "@graviton/ports/map-in-order";
 import { type BlobWritePlan, type ResolvedBlobWritePlan, resolveBlobWritePlan } from "@graviton/ports/plan";
 import { checkKeys } from "@graviton/ports/presence";
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
@@ -12,7 +13,6 @@ import { BatchWriter, batched } from "./batch-writer.ts";
 import { chunked } from "./chunkers/chunker.ts";
 import { createHasher, type Hasher } from "./hasher.ts";
 import { ManifestBuilder } from "./manifest-builder.ts";
-import { mapInOrder } from "./map-in-order.ts";
 
 /** Questions about single blobs at work at once in `findMissing`. */
 const statConcurrency = 32;
@@ -66,7 +66,7 @@ export class CasBlobStore implements BlobStore {
 
   findMissing(keys: readonly Key[], options?: CallOptions): Promise<Key[]> {
     return this.#lifetime.run(options, async () => {
-      const answers = mapInOrder(each(checkKeys(keys)), { concurrency: statConcurrency }, async (key) => {
+      const answers = mapInOrder(checkKeys(keys), { concurrency: statConcurrency }, async (key) => {
         return (await this.#isStored(key, options)) ? [] : [key];
       });
       const missing: Key[] = [];
@@ -170,8 +170,4 @@ async function* namingLostBlocks<T>(key: Key, blocks: AsyncIterable<T>): AsyncGe
       cause: error,
     });
   }
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
 }

@@ -12,12 +12,12 @@ import { checkKey, formatKey, type Key, keysEqual } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import { blockBytesMax, blocksPerPutMax } from "@graviton/ports/limits";
 import type { ManifestEntry } from "@graviton/ports/manifest";
+import { mapInOrder } from "@graviton/ports/map-in-order";
 import { type BlockWritePlan, type ResolvedBlockWritePlan, resolveBlockWritePlan } from "@graviton/ports/plan";
 import { checkKeys } from "@graviton/ports/presence";
 import { StorageError } from "@graviton/ports/storage-error";
 import { chunked } from "./chunkers/chunker.ts";
 import { keyOf } from "./hasher.ts";
-import { mapInOrder } from "./map-in-order.ts";
 
 /** Bytes of blocks at work at once in one call, read ahead or being written. */
 const windowBytes = 8 * 1024 * 1024;
@@ -56,7 +56,7 @@ export class CasBlockStore implements BlockStore {
   getMany(keys: readonly Key[], options?: CallOptions): AsyncIterable<StoredBytes> {
     return this.#lifetime.stream(options, () => {
       const window = { concurrency: this.#driver.concurrency, weightMax: windowBytes, weigh: (key: Key) => key.size };
-      return mapInOrder(each(checkKeys(keys)), window, async (key) => {
+      return mapInOrder(checkKeys(keys), window, async (key) => {
         return { key, bytes: await this.#read(key, options?.signal) };
       });
     });
@@ -69,7 +69,7 @@ export class CasBlockStore implements BlockStore {
   delete(keys: readonly Key[], options?: CallOptions): Promise<void> {
     return this.#lifetime.run(options, async () => {
       const window = { concurrency: this.#driver.concurrency };
-      const removals = mapInOrder(each(checkKeys(keys)), window, (key) => this.#driver.remove(key, options?.signal));
+      const removals = mapInOrder(checkKeys(keys), window, (key) => this.#driver.remove(key, options?.signal));
       for await (const _ of removals);
     });
   }
@@ -192,8 +192,4 @@ function named(plan: ResolvedBlockWritePlan, { bytes, key: claimed, owned }: Blo
     });
   }
   return { key, bytes: owned ? bytes : Buffer.from(bytes) };
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
 }

@@ -148,8 +148,6 @@ export class GravitonClient implements AsyncDisposable {
   }
 
   async #put(upload: Upload, { onProgress, signal, deadline, ...plan }: PutOptions): Promise<BlobReceipt> {
-    // A stream is taken from as soon as a put begins: whether anybody answers has to be known before.
-    if (!upload.repeatable) await this.#blobs.findMissing([], { signal, deadline });
     const totalBytes = upload.totalBytes ?? plan.expected?.size;
     const open = () => (onProgress === undefined ? upload.open() : observed(upload.open(), totalBytes, onProgress));
     return putVerified(this.#blobs, plan, { ...upload, open }, { signal, deadline });

@@ -8,7 +8,7 @@ export function localFileError(error: unknown, doing: "read" | "write", path: st
     case "ENOENT":
     case "ENOTDIR":
       return doing === "read"
-        ? new StorageError("NOT_FOUND", `no such file: ${JSON.stringify(path)}`, detail)
+        ? new StorageError("NOT_FOUND", `no such file or folder: ${JSON.stringify(path)}`, detail)
         : new StorageError("NOT_FOUND", `${cannot}: its folder does not exist`, detail);
     case "EACCES":
     case "EPERM":

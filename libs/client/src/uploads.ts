@@ -60,6 +60,18 @@ export function fileName(path: string): string | undefined {
   return name !== "" && name.isWellFormed() && !/\p{Cc}/u.test(name) ? name : undefined;
 }
 
+/** The bytes of a file, in pieces. It is closed by their end, and by ending them early. */
+export async function* readFrames(path: string): AsyncGenerator<Uint8Array, void, void> {
+  await using file = await open(path).catch((error: unknown) => {
+    throw localFileError(error, "read", path);
+  });
+  for (;;) {
+    const bytes = await nextFrame(file, path);
+    if (bytes.length === 0) return;
+    yield bytes;
+  }
+}
+
 async function* framesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
   for (let from = 0; from < bytes.length; from += frameBytesMax) yield bytes.subarray(from, from + frameBytesMax);
 }
@@ -69,17 +81,6 @@ async function* checked(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
     if (!isUint8Array(bytes)) {
       throw new StorageError("INVALID_ARGUMENT", `the stream gives a ${typeof bytes}: expected bytes, a Uint8Array`);
     }
-    yield bytes;
-  }
-}
-
-async function* readFrames(path: string): AsyncGenerator<Uint8Array, void, void> {
-  await using file = await open(path).catch((error: unknown) => {
-    throw localFileError(error, "read", path);
-  });
-  for (;;) {
-    const bytes = await nextFrame(file, path);
-    if (bytes.length === 0) return;
     yield bytes;
   }
 }

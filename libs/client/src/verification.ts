@@ -41,6 +41,8 @@ export async function putVerified(
   options: CallOptions,
 ): Promise<BlobReceipt> {
   const { algorithm } = resolveBlobWritePlan(plan);
+  // A stream is taken from as soon as a put begins: whether anybody answers has to be known before.
+  if (!upload.repeatable) await blobs.findMissing([], options);
   let sent = new RunningKey(algorithm);
   const source = {
     replayable: upload.repeatable,

@@ -68,9 +68,10 @@ export function retryingObjectStore(store: MutableObjectStore, retries: Retries)
 }
 
 /**
- * Tries the calls of a KeyValueStore again. Not a compare-and-swap, which would meet its own value where only the answer
- * was lost, and report a CONFLICT that is none; and not a scan that gave pairs, since they are those of one moment.
- * Owns the store.
+ * Tries the calls of a KeyValueStore again. A write whose answer was lost is made a second time, and may so replace what
+ * somebody else wrote in between: who minds takes a compare-and-swap. That is made once, since a second one would meet its
+ * own value where only the answer was lost, and report a CONFLICT that is none. A scan that gave pairs is not opened again,
+ * since they are those of one moment. Owns the store.
  */
 export function retryingKeyValueStore(store: KeyValueStore, retries: Retries): KeyValueStore {
   const calls = new RetriedCalls("RetryingKeyValueStore", store, retries);

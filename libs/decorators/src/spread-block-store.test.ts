@@ -157,6 +157,17 @@ describe("SpreadBlockStore reads", () => {
     expect((await Array.fromAsync(grown.getMany(keys))).map(({ key }) => key)).toEqual(keys);
   });
 
+  test("tell which locations have a block of some, also where another replica stood in", async () => {
+    const nodes = threeNodes();
+    const [a, b] = nodes;
+    if (a === undefined || b === undefined) throw new Error("there should be three nodes");
+    const { bytes, key } = blockFor(nodes, 0);
+    await put(spreadOver([b]), [bytes]);
+    expect(await spreadOver(nodes).holders([key, freshKey()])).toEqual([b.location ?? b.name]);
+    a.die(0);
+    expect(await spreadOver(nodes).holders([key])).toEqual([b.location ?? b.name]);
+  });
+
   test("take a good copy of another location for a damaged one", async () => {
     const nodes = threeNodes();
     const key = await keptByAll(nodes);

@@ -4,6 +4,7 @@ import type { CallOptions } from "@graviton/ports/call-options";
 import { checkKey, type Key } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import type { ManifestEntry } from "@graviton/ports/manifest";
+import { mapInOrder } from "@graviton/ports/map-in-order";
 import { type BlockWritePlan, type ResolvedBlockWritePlan, resolveBlockWritePlan } from "@graviton/ports/plan";
 import { checkKeys } from "@graviton/ports/presence";
 import { isStorageError, type StorageError } from "@graviton/ports/storage-error";
@@ -11,7 +12,6 @@ import { type KeyOf, type NamedBlock, namedBlocks } from "./block-input.ts";
 import { BlockReads } from "./block-reads.ts";
 import { type BlockReplica, BlockReplicas, type BlockReplicasOptions, locationOf } from "./block-replicas.ts";
 import { couldNotAsk, mostTelling, ReadFailures } from "./failures.ts";
-import { inOrder } from "./in-order.ts";
 import { SpreadUpload } from "./spread-upload.ts";
 import { Stop } from "./stop.ts";
 
@@ -68,11 +68,20 @@ export class SpreadBlockStore implements BlockStore {
     return this.#lifetime.run(options, async () => {
       const locations = await this.#askEveryLocation(checkKeys(keys), (store, some) => store.exists(some, options));
       return keys.map((_, index) => {
-        const answers = locations.map((answered) => answered[index]);
+        const answers = locations.map(({ answers }) => answers[index]);
         if (answers.includes(true)) return true;
         throwMostTelling(answers);
         return false;
       });
+    });
+  }
+
+  /** The locations that have at least one of the blocks, as far as they could be asked. At most `keysPerCallMax` keys. */
+  holders(keys: readonly Key[], options?: CallOptions): Promise<string[]> {
+    return this.#lifetime.run(options, async () => {
+      const ask: Ask = (store, some) => store.exists(some, options);
+      const locations = await this.#askEveryLocation(checkKeys(keys), ask);
+      return locations.flatMap(({ location, answers }) => (answers.includes(true) ? [location] : []));
     });
   }
 
@@ -83,7 +92,7 @@ export class SpreadBlockStore implements BlockStore {
         await store.delete(some, options);
         return some.map(() => true);
       });
-      throwMostTelling(locations.flat());
+      throwMostTelling(locations.flatMap(({ answers }) => answers));
     });
   }
 
@@ -120,13 +129,14 @@ export class SpreadBlockStore implements BlockStore {
       plan: { algorithm: plan.algorithm, duplicates: plan.duplicates },
       call: { ...options, signal: stop.signal },
     });
-    const window = { itemsMax: windowBlocks, bytesMax: windowBytes, bytesOf: ({ bytes }: NamedBlock) => bytes.length };
+    const weigh = ({ bytes }: NamedBlock) => bytes.length;
+    const window = { concurrency: windowBlocks, weightMax: windowBytes, weigh };
     const source = namedBlocks(plan, abortable(blocks, options?.signal), this.#keyOf);
     const entries: ManifestEntry[] = [];
     let offset = 0;
     try {
       const abort = () => stop.abort();
-      for await (const stored of inOrder(source, window, (block) => upload.store(block), abort)) {
+      for await (const stored of mapInOrder(source, window, (block) => upload.store(block), abort)) {
         entries.push({ index: entries.length, offset, block: stored.key });
         offset += stored.key.size;
         yield stored;
@@ -195,26 +205,23 @@ export class SpreadBlockStore implements BlockStore {
       }
       return { key, bytes: await this.#get(key, wholeRange, call, rather, failures) };
     };
-    const window = {
-      itemsMax: windowBlocks,
-      bytesMax: windowBytes,
-      bytesOf: ({ key }: { readonly key: Key }) => key.size,
-    };
+    const weigh = ({ key }: { readonly key: Key }) => key.size;
+    const window = { concurrency: windowBlocks, weightMax: windowBytes, weigh };
     try {
-      yield* inOrder(each(wanted), window, read, () => stop.abort());
+      yield* mapInOrder(wanted, window, read, () => stop.abort());
     } finally {
       await Promise.allSettled([...streams.values()].map((reads) => reads.close()));
     }
   }
 
   /** The answers of every location for each key, in the order asked; an error where it could not be asked. */
-  async #askEveryLocation(keys: readonly Key[], ask: Ask): Promise<Answer[][]> {
+  async #askEveryLocation(keys: readonly Key[], ask: Ask): Promise<LocationAnswers[]> {
     const locations = Map.groupBy(this.#replicas.all(), locationOf);
     return allSettled(
-      [...locations.values()].map(async (replicas) => {
+      [...locations].map(async ([location, replicas]) => {
         const answers: Answer[] = [];
         await this.#askLocation(replicas, [...keys.entries()], ask, answers);
-        return answers;
+        return { location, answers };
       }),
     );
   }
@@ -248,6 +255,11 @@ type Ask = (store: BlockStore, keys: readonly Key[]) => Promise<boolean[]>;
 
 type Answer = boolean | StorageError;
 
+interface LocationAnswers {
+  readonly location: string;
+  readonly answers: readonly Answer[];
+}
+
 function throwMostTelling(answers: readonly (Answer | undefined)[]): void {
   const error = mostTelling(answers.filter(isStorageError));
   if (error !== undefined) throw error;
@@ -257,8 +269,4 @@ function throwMostTelling(answers: readonly (Answer | undefined)[]): void {
 async function allSettled<T>(work: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(work);
   return Promise.all(work);
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T, void, void> {
-  yield* items;
 }

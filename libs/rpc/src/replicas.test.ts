@@ -31,6 +31,36 @@ describe("The replicas of a service", () => {
     expect(served).toBeGreaterThanOrEqual(3);
   });
 
+  test("are asked once their names have resolved, however soon the call comes", async () => {
+    await using server = await counting(() => {});
+    const [host = "", port] = server.address.split(":");
+    const resolve = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return [host];
+    };
+    await using replicas = new Replicas({ ...init([`blocks:${port}`]), resolve });
+    await stat(replicas);
+  });
+
+  test("rest until they answer again", async () => {
+    const server = await counting(() => {});
+    await using replicas = new Replicas(init([server.address]));
+    await stat(replicas);
+    await server[Symbol.asyncDispose]();
+    await expect(stat(replicas)).rejects.toThrow();
+    expect(replicas.current().map(({ resting }) => resting)).toEqual([true]);
+    const statBlob = async () => ({});
+    const back = { routes: [blobRoutesInPart({ statBlob })], host: "127.0.0.1", port: server.port };
+    await using _back = await serveGrpc(back);
+    while (
+      !(await stat(replicas).then(
+        () => true,
+        () => false,
+      ))
+    );
+    expect(replicas.current().map(({ resting }) => resting)).toEqual([false]);
+  });
+
   test("are all addresses of a name, asked again while the process runs", async () => {
     let addresses = ["10.0.0.1"];
     const changes: ReplicasChange[] = [];

@@ -5,8 +5,9 @@ import { StorageError } from "@graviton/ports/storage-error";
 import { type Channel, type ChannelInit, connect, parseAddress } from "./channel.ts";
 import { isConnectError } from "./errors.ts";
 
-/** Calls go elsewhere for this long after a replica did not answer, in milliseconds. */
-const restMs = 1000;
+/** Calls go elsewhere for this long after a replica did not answer, in milliseconds; twice as long each time that it does not. */
+const restMsFirst = 1000;
+const restMsMax = 30_000;
 
 /** Where the replicas of one service are. */
 export interface ReplicasInit {
@@ -53,7 +54,8 @@ export class Replicas implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   readonly #byAddress = new Map<string, readonly string[]>();
   readonly #replicas = new Map<string, ReplicaChannel>();
-  #resolving: Promise<void>;
+  readonly #first: Promise<void>;
+  #resolving: Promise<void> | undefined;
   #turn = 0;
 
   /** @throws StorageError INVALID_ARGUMENT for a malformed address */
@@ -61,15 +63,14 @@ export class Replicas implements AsyncDisposable {
     for (const address of init.addresses) parseAddress(address);
     this.#init = init;
     this.channel = new RoundRobinChannel(init.name, () => this.#next());
-    this.#resolving = this.#resolve();
-    this.#timer = setInterval(() => {
-      this.#resolving = this.#resolve();
-    }, init.resolveMs).unref();
+    this.#first = this.#resolve();
+    this.#resolving = this.#first;
+    this.#timer = setInterval(() => this.#resolveAgain(), init.resolveMs).unref();
   }
 
   /** Resolves when the names have been asked for the first time. */
   get resolved(): Promise<void> {
-    return this.#resolving;
+    return this.#first;
   }
 
   /** Those that are known now, in the order of their names. */
@@ -90,13 +91,20 @@ export class Replicas implements AsyncDisposable {
     await Promise.all([...this.#replicas.values()].map((replica) => replica.channel[Symbol.asyncDispose]()));
   }
 
-  #next(): ReplicaChannel {
+  async #next(): Promise<ReplicaChannel> {
+    await this.#first;
     const all = [...this.#replicas.values()];
     const awake = all.filter((replica) => !replica.resting);
     const candidates = awake.length > 0 ? awake : all;
     const next = candidates[this.#turn++ % Math.max(1, candidates.length)];
     if (next === undefined) throw this.none();
     return next;
+  }
+
+  /** One question at a time: an answer that comes late must not replace a newer one. */
+  #resolveAgain(): void {
+    if (this.#resolving !== undefined) return;
+    this.#resolving = this.#resolve();
   }
 
   async #resolve(): Promise<void> {
@@ -114,6 +122,7 @@ export class Replicas implements AsyncDisposable {
         }
       }),
     );
+    this.#resolving = undefined;
     this.#replace(new Set([...this.#byAddress.values()].flat().sort()), failed);
   }
 
@@ -142,6 +151,7 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 class ReplicaChannel implements Replica {
   readonly name: string;
   readonly channel: Channel;
+  #failures = 0;
   #restsUntil = 0;
 
   constructor(name: string, init: ChannelInit | undefined) {
@@ -149,7 +159,13 @@ class ReplicaChannel implements Replica {
     const channel = connect(name, init);
     this.channel = {
       address: channel.address,
-      transport: watched(channel.transport, (error) => this.#failed(error)),
+      transport: watched(channel.transport, {
+        answered: () => {
+          this.#failures = 0;
+          this.#restsUntil = 0;
+        },
+        failed: (error) => this.#failed(error),
+      }),
       [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
     };
   }
@@ -159,7 +175,9 @@ class ReplicaChannel implements Replica {
   }
 
   #failed(error: unknown): void {
-    if (isConnectError(error) && error.code === Code.Unavailable) this.#restsUntil = performance.now() + restMs;
+    if (!isConnectError(error) || error.code !== Code.Unavailable) return;
+    this.#restsUntil = performance.now() + Math.min(restMsMax, restMsFirst * 2 ** this.#failures);
+    this.#failures += 1;
   }
 }
 
@@ -167,11 +185,11 @@ class RoundRobinChannel implements Channel {
   readonly address: string;
   readonly transport: Transport;
 
-  constructor(address: string, next: () => Replica) {
+  constructor(address: string, next: () => Promise<Replica>) {
     this.address = address;
     this.transport = {
-      unary: async (...call) => next().channel.transport.unary(...call),
-      stream: async (...call) => next().channel.transport.stream(...call),
+      unary: async (...call) => (await next()).channel.transport.unary(...call),
+      stream: async (...call) => (await next()).channel.transport.stream(...call),
     };
   }
 
@@ -179,32 +197,46 @@ class RoundRobinChannel implements Channel {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** The same transport, with somebody who hears of its failures. */
-function watched(transport: Transport, failed: (error: unknown) => void): Transport {
+/** Hears how calls went. */
+interface Watcher {
+  /** The other end has answered. */
+  answered(): void;
+  failed(error: unknown): void;
+}
+
+/** The same transport, with somebody who hears how its calls went. */
+function watched(transport: Transport, watcher: Watcher): Transport {
   const watch = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await call;
     } catch (error) {
-      failed(error);
+      watcher.failed(error);
       throw error;
     }
   };
   return {
-    unary: (...call) => watch(transport.unary(...call)),
+    unary: async (...call) => {
+      const response = await watch(transport.unary(...call));
+      watcher.answered();
+      return response;
+    },
     stream: async (...call) => {
       const response = await watch(transport.stream(...call));
-      return { ...response, message: watchedMessages(response.message, failed) } as typeof response;
+      return { ...response, message: watchedMessages(response.message, watcher) } as typeof response;
     },
   };
 }
 
 type Messages = StreamResponse["message"];
 
-async function* watchedMessages(messages: Messages, failed: (error: unknown) => void) {
+async function* watchedMessages(messages: Messages, watcher: Watcher) {
   try {
-    yield* messages;
+    for await (const message of messages) {
+      watcher.answered();
+      yield message;
+    }
   } catch (error) {
-    failed(error);
+    watcher.failed(error);
     throw error;
   }
 }

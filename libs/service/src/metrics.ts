@@ -6,7 +6,7 @@ const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const call = ["service", "method"] as const;
 const operation = ["store", "backend", "method"] as const;
 
-/** What a process counts, in the text format of Prometheus at `/metrics`. All names begin with `graviton_`. */
+/** What a process counts, in the text format of Prometheus at `/metrics`: its own under `graviton_`, and those of Node and the process. */
 export class Metrics {
   readonly registry = new Registry();
 

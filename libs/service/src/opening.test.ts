@@ -32,6 +32,20 @@ describe("A backend that is away when the process starts", () => {
     await opening[Symbol.asyncDispose]();
   });
 
+  test("does not keep the process when that has to end, and is closed should it come after all", async () => {
+    const come = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    const opening = new Opening("Postgres", async () => {
+      await come.promise;
+      const owned = { [Symbol.asyncDispose]: async () => closed.resolve() };
+      return { stores: { keyValues: new InMemoryKeyValueStore() }, owned };
+    });
+    opening.check(signal).catch(() => {});
+    await opening[Symbol.asyncDispose]();
+    come.resolve();
+    await closed.promise;
+  });
+
   test("is used as soon as it is there, without a restart", async () => {
     const { opening, state } = lateDatabase();
     const store = opening.store("keyValues");

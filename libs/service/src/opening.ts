@@ -58,9 +58,9 @@ export class Opening<Stores extends object> implements Dependency, AsyncDisposab
     return new Proxy({}, handler) as Stores[Name];
   }
 
+  /** Does not wait for a backend that is still to answer: what is opened too late is closed at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await this.#attempt;
     await this.#opened?.owned[Symbol.asyncDispose]();
   }
 

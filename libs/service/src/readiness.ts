@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { StorageError } from "@graviton/ports/storage-error";
 import type { Health } from "./health.ts";
 import type { Log } from "./log.ts";
@@ -118,12 +119,7 @@ export class Readiness implements AsyncDisposable {
   }
 }
 
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/** Ends early, and without an error, once the signal aborts. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(milliseconds, undefined, { signal }).catch(() => {});
 }

@@ -1,5 +1,3 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { InMemoryKeyValueStore } from "@graviton/memory/key-value-store";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";
 import { StorageError } from "@graviton/ports/storage-error";
@@ -11,6 +9,7 @@ import { describe, expect, test } from "@jest/globals";
 import { createLog } from "./log.ts";
 import { type RunningService, type ServiceContext, type ServiceDefinition, startService } from "./run-service.ts";
 import { readConfig } from "./settings.ts";
+import { Collector } from "./testing/collector.ts";
 
 const patience = AbortSignal.timeout(60_000);
 
@@ -92,9 +91,7 @@ describe("A process", () => {
       });
       await subject.store.get("a");
     }
-    const received = Buffer.concat(collector.bodies);
-    expect(received.includes(Buffer.from(traceId, "hex"))).toBe(true);
-    expect(received.includes("graviton.kv.v1.KeyValueService/Get")).toBe(true);
+    await collector.toldOf(Buffer.from(traceId, "hex"), ["graviton.kv.v1.KeyValueService/Get", "kv-service"]);
     expect(handedOn.traceparent).toMatch(new RegExp(`^00-${traceId}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`));
   });
 
@@ -192,36 +189,6 @@ async function run({ check = () => "", headers = {}, otlp, fail, onGet }: RunIni
       await service.drain();
     },
   };
-}
-
-/** Takes traces as a collector does. */
-class Collector implements AsyncDisposable {
-  readonly bodies: Buffer[] = [];
-  readonly #server: Server;
-
-  private constructor() {
-    this.#server = createServer(async (request, response) => {
-      for await (const bytes of request) this.bodies.push(bytes);
-      response.end();
-    });
-  }
-
-  static async listen(): Promise<Collector> {
-    const collector = new Collector();
-    await new Promise<void>((resolve) => collector.#server.listen(0, "127.0.0.1", resolve));
-    return collector;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise((resolve) => {
-      this.#server.close(resolve);
-      this.#server.closeAllConnections();
-    });
-  }
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {

@@ -68,7 +68,7 @@ const exitUsage = 2;
 /**
  * The whole of a process: reads its configuration, serves until SIGINT or SIGTERM, and drains.
  *
- * @returns the exit code: 0 after a signal, 1 when it cannot listen, 2 for a wrong configuration
+ * @returns the exit code: 0 after a signal, 1 when it cannot listen or end in good order, 2 for a wrong configuration
  */
 export async function runService(
   definition: ServiceDefinition,
@@ -88,15 +88,21 @@ export async function runService(
     return refuse(messageOf(error), exitUsage);
   }
   const log = createLog(definition.name, config);
+  let running: RunningService;
   try {
-    const running = await startService(definition, config, log);
-    const signal = await stopped;
-    log.info({ signal }, "draining");
+    running = await startService(definition, config, log);
+  } catch (error) {
+    log.fatal({ error: messageOf(error) }, "cannot start");
+    return 1;
+  }
+  const signal = await stopped;
+  log.info({ signal }, "draining");
+  try {
     await running.drain();
     log.info("stopped");
     return 0;
   } catch (error) {
-    log.fatal({ error: messageOf(error) }, "cannot start");
+    log.fatal({ error: messageOf(error) }, "did not end in good order");
     return 1;
   }
 

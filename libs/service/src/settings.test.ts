@@ -55,11 +55,25 @@ describe("The configuration of a process", () => {
     ["gateway", "GRAVITON_GRACE_SECONDS", "-1", "must be seconds"],
     ["block-service", "GRAVITON_BLOCK_BACKEND", "tape", 'must be one of s3, filesystem, memory, not "tape"'],
     ["block-service", "GRAVITON_S3_ENDPOINT", "minio:9000", "must be http://host:port"],
+    ["block-service", "GRAVITON_S3_ENDPOINT", "http://graviton:hidden@minio:9000", "must be http://host:port"],
+    ["block-service", "GRAVITON_S3_BUCKET", "My_Bucket", "must be 3 to 63 lower-case letters"],
+    ["block-service", "GRAVITON_S3_PREFIX", "../x/", "must be at most 64 letters"],
+    ["block-service", "GRAVITON_S3_ACCESS_KEY_ID", "graviton", "and GRAVITON_S3_SECRET_ACCESS_KEY go together"],
+    ["gateway", "GRAVITON_KV_SERVICES", "values:99999", 'has "values:99999" in it'],
+    [
+      "manifest-service",
+      "GRAVITON_POSTGRES_SCHEMA",
+      "pg_x",
+      "must be a name in lower case that does not begin with pg_",
+    ],
     ["block-service", "GRAVITON_S3_PATH_STYLE", "yes", "must be one of true, false"],
     ["manifest-service", "GRAVITON_POSTGRES_SCHEMA", "Graviton", "must be a name in lower case"],
     ["migrate", "GRAVITON_POSTGRES_URL", "mysql://root:hidden@host/db", "must be postgres://"],
+    ["migrate", "GRAVITON_POSTGRES_URL", "postgres://root:hidden@host:99999/db", "must be postgres://"],
   ])("%s refuses %s=%s by name", (process, variable, value, says) => {
-    expect(() => readConfig(process, { [variable]: value })).toThrow(`${variable} ${says}`);
+    const read = () => readConfig(process, { [variable]: value });
+    expect(read).toThrow(`${variable} ${says}`);
+    expect(read).toThrow(/^(?!.*hidden)/);
   });
 
   test("names every problem, and every variable that is no setting", () => {

@@ -82,7 +82,8 @@ const bulk: readonly ProcessName[] = ["gateway", "block-service", "object-servic
 const onS3: readonly ProcessName[] = ["block-service", "object-service"];
 const onPostgres: readonly ProcessName[] = ["manifest-service", "kv-service", "object-service", "migrate"];
 
-const portOffset: Record<ProcessName, number> = {
+/** What a process adds to 7480 for gRPC, to 8480 for HTTP and to 9480 for its admin port. */
+export const portOffset: Readonly<Record<ProcessName, number>> = {
   gateway: 0,
   "block-service": 1,
   "manifest-service": 2,
@@ -224,15 +225,21 @@ export const settings: Table = {
     says: "the bucket, which must exist",
     processes: onS3,
     fallback: "graviton",
-    ...word(),
+    form: "3 to 63 lower-case letters, digits, hyphens and dots",
+    parse(text) {
+      return /^[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]$/.test(text) ? text : refuse(this.form, text);
+    },
   },
   s3Prefix: {
     variable: "GRAVITON_S3_PREFIX",
-    says: "stands before every key in the bucket, so that several may share it",
+    says: "stands before every key in the bucket, so that several may share it: `team/`",
     processes: onS3,
     fallback: "",
-    form: "text",
-    parse: (text) => text,
+    form: "at most 64 letters, digits, dots, hyphens, underscores and slashes, with no empty segment and no dots alone",
+    parse(text) {
+      const leadsElsewhere = /(^|\/)\.{0,2}\//.test(text);
+      return /^[a-zA-Z0-9._/-]{0,64}$/.test(text) && !leadsElsewhere ? text : refuse(this.form, text);
+    },
   },
   s3PathStyle: {
     variable: "GRAVITON_S3_PATH_STYLE",
@@ -277,8 +284,10 @@ export const settings: Table = {
     says: "the schema that holds all tables",
     processes: onPostgres,
     fallback: "graviton",
-    form: "a name in lower case",
-    parse: (text) => (/^[a-z_][a-z0-9_]{0,62}$/.test(text) ? text : refuse("a name in lower case")),
+    form: "a name in lower case that does not begin with pg_",
+    parse(text) {
+      return /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(text) ? text : refuse(this.form, text);
+    },
   },
   postgresConnectionsMax: {
     variable: "GRAVITON_POSTGRES_CONNECTIONS_MAX",
@@ -315,6 +324,10 @@ export function readConfig(process: ProcessName, environment: Environment): Conf
     } catch (error) {
       problems.push(`${setting.variable} ${Error.isError(error) ? error.message : String(error)}`);
     }
+  }
+  if ((config.s3AccessKeyId === undefined) !== (config.s3SecretAccessKey === undefined)) {
+    const [id, secret] = [settings.s3AccessKeyId.variable, settings.s3SecretAccessKey.variable];
+    problems.push(`${id} and ${secret} go together: set both, or neither`);
   }
   if (problems.length > 0) throw new StorageError("INVALID_ARGUMENT", problems.join("\n"));
   return config as unknown as Config;
@@ -366,11 +379,16 @@ function serviceList(variable: string, what: string, port: number): Setting<read
     form,
     parse(text) {
       const addresses = text.split(",").flatMap((part) => (part.trim() === "" ? [] : [part.trim()]));
-      const malformed = addresses.find((address) => !/^([^\s:/@]+|\[[0-9a-f:]+\]):[1-9][0-9]{0,4}$/i.test(address));
+      const malformed = addresses.find((address) => !isAddress(address));
       if (malformed !== undefined) throw new Error(`has ${JSON.stringify(malformed)} in it, and must be ${form}`);
       return addresses;
     },
   };
+}
+
+function isAddress(text: string): boolean {
+  const [, port] = /^(?:[^\s:/@]+|\[[0-9a-f:]+\]):(\d{1,5})$/i.exec(text) ?? [];
+  return Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 interface Form<T> {
@@ -411,15 +429,22 @@ function word(): Form<string> {
 }
 
 function httpAddress(): Form<string> {
-  const form = "http://host:port or https://host";
-  const isHttp = (url: URL | null) => url !== null && /^https?:$/.test(url.protocol) && url.username === "";
-  return { form, parse: (text) => (isHttp(URL.parse(text)) ? text : refuse(form, text)) };
+  const form = "http://host:port or https://host, without a user";
+  const isBare = ({ protocol, username, password, search, hash }: URL) =>
+    /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === "";
+  // The value may hold a password, so that it is not shown.
+  const parse = (text: string) => {
+    const url = URL.parse(text);
+    return url !== null && isBare(url) ? text : refuse(form);
+  };
+  return { form, parse };
 }
 
 function postgresAddress(): Form<string> {
   const form = "postgres://user:password@host:port/database";
   // The value may hold a password, so that it is not shown.
-  return { form, parse: (text) => (/^postgres(ql)?:\/\/\S+$/.test(text) ? text : refuse(form)) };
+  const isAddress = (text: string) => /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text.replace("@/", "@host/"));
+  return { form, parse: (text) => (isAddress(text) ? text : refuse(form)) };
 }
 
 function optional<T>({ form, parse }: Form<T>): Form<T | undefined> {

@@ -3,4 +3,5 @@ import { runService } from "@graviton/service/run-service";
 import { blockService } from "./block-service.ts";
 
 process.env.GRPC_VERBOSITY ??= "NONE";
-process.exitCode = await runService(blockService, process.argv.slice(2), process.env);
+// A backend that is still to answer would keep the process.
+process.exit(await runService(blockService, process.argv.slice(2), process.env));

@@ -5,11 +5,14 @@ import { formatLocator } from "@graviton/ports/locator";
 import { RemoteBlockStore } from "@graviton/rpc/block/remote";
 import type { Replica, Replicas } from "@graviton/rpc/replicas";
 
-/** How long a service has to say where its blocks are, in milliseconds. */
-const locationMsMax = 3000;
+/** How long a service has to say where its blocks are, in milliseconds: less than a process has to say that it is ready. */
+const locationMsMax = 1000;
 
 /** Asked again this long after it did not say, in milliseconds. */
 const askAgainMs = 1000;
+
+/** Asked again this long after it said so, in milliseconds: another process may have come to its address. */
+const forgetMs = 30_000;
 
 /** The block services as the stores that share the blocks: each with where it keeps them, once it has said so. */
 export class BlockServices {
@@ -59,17 +62,18 @@ class BlockService implements BlockReplica {
     return this.#location;
   }
 
-  /** Asks where its blocks are unless that is known, or was asked a moment ago. */
+  /** Resolves once it has said where its blocks are, or did not answer; at once where that was asked a moment ago. */
   async located(): Promise<void> {
-    if (this.#location !== undefined || performance.now() < this.#askAt) return;
+    if (performance.now() < this.#askAt) return;
     this.#asking ??= this.#ask();
-    await this.#asking;
+    if (this.#location === undefined) await this.#asking;
   }
 
   async #ask(): Promise<void> {
     try {
       const locator = await this.#remote.location({ deadline: Date.now() + locationMsMax });
       this.#location = locator === undefined ? this.name : formatLocator(locator);
+      this.#askAt = performance.now() + forgetMs;
     } catch {
       // Until it says so it counts as one with blocks of its own, which is slower and never wrong.
       this.#askAt = performance.now() + askAgainMs;

@@ -139,7 +139,7 @@ async function openGateway(context: ServiceContext): Promise<Service> {
   };
 }
 
-/** Ready once it is also known where the blocks are, so that nothing is put whose place is not. */
+/** Ready once each block service that answers has said where its blocks are: then the first put can be noted. */
 function locatedBlocks({ name, services, check }: Upstream, blockServices: BlockServices): Dependency {
   return {
     name,

@@ -20,6 +20,9 @@ export interface HttpServerConfig extends HttpFaceParts {
   readonly observer?: CallObserver | undefined;
 }
 
+/** How long a connection may say nothing in either direction, in milliseconds: its request holds a place meanwhile. */
+const silenceMsMax = 120_000;
+
 /** The HTTP port, listening. Disposing it closes it at once. */
 export interface HttpServer extends AsyncDisposable {
   readonly port: number;
@@ -46,10 +49,11 @@ export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServ
   });
   const { observer = unobserved } = config;
   const rpcPaths = new Set(config.routes.flatMap(({ service }) => service.methods.map(pathOf)));
-  // An upload may take as long as it takes; a client that says nothing is ended by the socket's own timeout.
+  // An upload may take as long as it takes; a client that neither sends nor takes anything is ended.
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     observeRequest(observer, rpcPaths, request, response).run(() => connect(request, response));
   });
+  server.timeout = silenceMsMax;
   await listen(server, config.host, config.port);
   const { port } = server.address() as AddressInfo;
   return { port, drain: (graceMs) => drain(server, graceMs), [Symbol.asyncDispose]: () => drain(server, 0) };

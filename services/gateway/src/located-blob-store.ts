@@ -1,6 +1,5 @@
 import { CasBlobStore } from "@graviton/cas/cas-blob-store";
 import { type BlockReplica, locationOf } from "@graviton/decorators/block-replicas";
-import { rank } from "@graviton/decorators/rendezvous";
 import type { SpreadBlockStore } from "@graviton/decorators/spread-block-store";
 import type { BlobInfo, BlobListOptions, BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
 import { type ByteRange, wholeRange } from "@graviton/ports/byte-range";
@@ -101,18 +100,15 @@ export class LocatedBlobStore implements BlobStore {
     if (texts.size > before.length) await this.#parts.replicas.update(key, locators(texts), options);
   }
 
+  /** Asked of the places themselves: a block may be where others stood in for its first place, or where it was before. */
   async #placesOf(key: Key, options: CallOptions | undefined): Promise<Set<string>> {
-    const all = this.#parts.blockReplicas();
+    const all = this.#locations();
     const places = new Set<string>();
-    const locations = this.#locations();
-    const different = locations.length;
-    if (different === 1 && key.size > 0) return new Set(locations);
+    if (all.length === 1 && key.size > 0) return new Set(all);
     for await (const page of this.#parts.manifests.blockRefs(key, wholeRange, options)) {
-      for (const { block } of page) {
-        const [first] = rank(block.digest, all);
-        if (first !== undefined) places.add(locationOf(first));
-        if (places.size === different) return places;
-      }
+      const keys = page.map(({ block }) => block);
+      for (const place of await this.#parts.blocks.holders(keys, options)) places.add(place);
+      if (places.size === all.length) break;
     }
     return places;
   }

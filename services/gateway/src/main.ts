@@ -3,4 +3,5 @@ import { runService } from "@graviton/service/run-service";
 import { gateway } from "./gateway.ts";
 
 process.env.GRPC_VERBOSITY ??= "NONE";
-process.exitCode = await runService(gateway, process.argv.slice(2), process.env);
+// A backend that is still to answer would keep the process.
+process.exit(await runService(gateway, process.argv.slice(2), process.env));

@@ -3,4 +3,5 @@ import { runService } from "@graviton/service/run-service";
 import { objectService } from "./object-service.ts";
 
 process.env.GRPC_VERBOSITY ??= "NONE";
-process.exitCode = await runService(objectService, process.argv.slice(2), process.env);
+// A backend that is still to answer would keep the process.
+process.exit(await runService(objectService, process.argv.slice(2), process.env));

@@ -1,4 +1,5 @@
 import type { CallOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import {
   checkKeyValueBatch,
   checkKeyValueKey,
@@ -11,7 +12,6 @@ import {
   type KeyValueStore,
 } from "@graviton/ports/key-value-store";
 import { Lifetime } from "@graviton/ports/lifetime";
-import { callSignal } from "./call-signal.ts";
 import { checksumOf } from "./checksum.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { applyBatch } from "./key-value-batch.ts";

@@ -1,6 +1,7 @@
 import { type Attributes, checkAttributes } from "@graviton/ports/attributes";
 import { type ByteRange, type ByteSpan, resolveRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key, parseKey } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import {
@@ -17,7 +18,6 @@ import type { ManifestListOptions, ManifestReceipt, ManifestStore } from "@gravi
 import { checkKeys } from "@graviton/ports/presence";
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
 import { findMissing, record } from "./block-keys.ts";
-import { callSignal } from "./call-signal.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { manifestPagesPerRead, rowsPerRead } from "./limits.ts";
 import { decodePage } from "./manifest-page.ts";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type ByteRange, checkRange, wholeRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import {
   checkLocator,
@@ -11,7 +12,6 @@ import {
 } from "@graviton/ports/locator";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
-import { callSignal } from "./call-signal.ts";
 import { chunksOf } from "./chunks.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { objectChunkBytes, objectChunksPerWrite, rowsPerRead } from "./limits.ts";

@@ -1,11 +1,11 @@
 import { type ByteSpan, checkSpan, mergeSpan } from "@graviton/ports/byte-range";
 import type { CallOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { Lifetime } from "@graviton/ports/lifetime";
 import { spansPerLocatorMax } from "@graviton/ports/limits";
 import { checkLocator, formatLocator, type Locator } from "@graviton/ports/locator";
 import type { RangeTracker } from "@graviton/ports/range-tracker";
 import { StorageError } from "@graviton/ports/storage-error";
-import { callSignal } from "./call-signal.ts";
 import { checkChecksum, checksumOf } from "./checksum.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { decodeSpans, encodeSpans } from "./spans.ts";

@@ -1,9 +1,9 @@
 import type { CallOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key } from "@graviton/ports/key";
 import { Lifetime } from "@graviton/ports/lifetime";
 import { formatLocator, type Locator, parseLocator } from "@graviton/ports/locator";
 import { locatorSet, type ReplicaIndex } from "@graviton/ports/replica-index";
-import { callSignal } from "./call-signal.ts";
 import { checkChecksum, checksumOf } from "./checksum.ts";
 import type { PostgresDatabase } from "./database.ts";
 

@@ -1,5 +1,6 @@
 import { type ByteRange, checkRange, wholeRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import {
   checkLocator,
@@ -10,7 +11,6 @@ import {
 } from "@graviton/ports/locator";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
 import type { S3Bucket } from "./bucket.ts";
-import { callSignal } from "./call-signal.ts";
 import { copyBytesMaxDefault, copyPartBytesDefault, partBytesDefault } from "./limits.ts";
 import { objectExists } from "./object-errors.ts";
 import { listObjects } from "./object-list.ts";

@@ -1,9 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { CallObservation, CallObserver } from "@graviton/rpc/call-observer";
 
 const methods = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]);
 
-/** Lets an observer follow one request to its end. Its bytes are those of the socket, headers and all.
+/** Bytes of each connection that are counted already: when a request begins, some of its bytes have come. */
+const counted = new WeakMap<Socket, { readonly read: number; readonly written: number }>();
+
+/**
+ * Lets an observer follow one request to its end. Its bytes are those of the socket, headers and all.
  *
  * @param rpcPaths of the methods that are served: `/graviton.blob.v1.BlobService/StatBlob`
  */
@@ -14,7 +19,6 @@ export function observeRequest(
   response: ServerResponse,
 ): CallObservation {
   const { socket } = request;
-  const before = { read: socket.bytesRead, written: socket.bytesWritten };
   const observation = observer({
     service: "http",
     method: methodOf(rpcPaths, request),
@@ -22,8 +26,11 @@ export function observeRequest(
     header: new Headers(Object.entries(request.headersDistinct).flatMap(([name, values]) => pairs(name, values))),
   });
   response.once("close", () => {
-    observation.received(Math.max(0, socket.bytesRead - before.read));
-    observation.sent(Math.max(0, socket.bytesWritten - before.written));
+    const before = counted.get(socket) ?? { read: 0, written: 0 };
+    const { bytesRead: read, bytesWritten: written } = socket;
+    counted.set(socket, { read, written });
+    observation.received(read - before.read);
+    observation.sent(written - before.written);
     observation.end(response.writableFinished ? String(response.statusCode) : "CANCELLED");
   });
   return observation;

@@ -5,7 +5,7 @@ describe("mapInOrder", () => {
   test("gives results in the order of the items, however long each takes", async () => {
     const gates = [0, 1, 2].map(() => Promise.withResolvers<void>());
     const results = Array.fromAsync(
-      mapInOrder(items(0, 1, 2), { concurrency: 3 }, async (item) => {
+      mapInOrder([0, 1, 2], { concurrency: 3 }, async (item) => {
         await gates[item]?.promise;
         return item;
       }),
@@ -14,7 +14,10 @@ describe("mapInOrder", () => {
     expect(await results).toEqual([0, 1, 2]);
   });
 
-  test("never has more at work than the window's concurrency", async () => {
+  test.each([
+    ["concurrency", { concurrency: 3 }, 3],
+    ["weight", { concurrency: 10, weightMax: 4, weigh: () => 2 }, 2],
+  ])("never has more at work than the window's %s allows", async (_, window, allowed) => {
     let atWork = 0;
     let most = 0;
     const work = async (item: number) => {
@@ -23,22 +26,8 @@ describe("mapInOrder", () => {
       atWork -= 1;
       return item;
     };
-    await Array.fromAsync(mapInOrder(items(...Array(20).keys()), { concurrency: 3 }, work));
-    expect(most).toBe(3);
-  });
-
-  test("stops taking items while those at work weigh the window's weight", async () => {
-    let atWork = 0;
-    let most = 0;
-    const work = async (item: number) => {
-      most = Math.max(most, ++atWork);
-      await new Promise(setImmediate);
-      atWork -= 1;
-      return item;
-    };
-    const window = { concurrency: 10, weightMax: 4, weigh: () => 2 };
-    await Array.fromAsync(mapInOrder(items(...Array(20).keys()), window, work));
-    expect(most).toBe(2);
+    await Array.fromAsync(mapInOrder(Array(20).keys(), window, work));
+    expect(most).toBe(allowed);
   });
 
   test("gives a result at once when the source has no next item yet", async () => {
@@ -87,8 +76,27 @@ describe("mapInOrder", () => {
     expect(closed).toBe(true);
     expect(finished).toBe(finishedAtReturn);
   });
-});
 
-async function* items(...values: number[]): AsyncGenerator<number> {
-  yield* values;
-}
+  test.each([
+    ["the reader stops early", 2],
+    ["an item fails", 0],
+  ])("cuts the work at hand short when %s", async (_, failing) => {
+    const stopped = new AbortController();
+    const work = async (item: number) => {
+      if (item === failing) throw new Error("the work failed");
+      if (item > 0) await new Promise((resolve) => stopped.signal.addEventListener("abort", resolve));
+      return item;
+    };
+    const results = mapInOrder([0, 1], { concurrency: 2 }, work, () => stopped.abort());
+    await results.next().catch(() => {});
+    await results.return();
+    expect(stopped.signal.aborted).toBe(true);
+  });
+
+  test("cuts nothing short when all is done", async () => {
+    const stopped = new AbortController();
+    const work = async (item: number) => item;
+    await Array.fromAsync(mapInOrder([0, 1], { concurrency: 2 }, work, () => stopped.abort()));
+    expect(stopped.signal.aborted).toBe(false);
+  });
+});

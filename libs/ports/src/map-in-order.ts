@@ -1,8 +1,8 @@
-/** How far {@link mapInOrder} runs ahead. */
+/** How far {@link mapInOrder} runs ahead of its reader. */
 export interface Window<T> {
   /** Items at work at once. */
   readonly concurrency: number;
-  /** What the items at work weigh together at most; a single item may weigh more. No bound when absent. */
+  /** What the items at work weigh together at most; the last one may exceed it. No bound when absent. */
   readonly weightMax?: number;
   readonly weigh?: (item: T) => number;
 }
@@ -13,21 +13,25 @@ interface Running<R> {
 }
 
 /**
- * Works on several items of a stream at once and gives the results in the order of the items, each as soon as those
- * before it are there: it never holds a result back to wait for the source. When the source fails, what came before is
- * given out first. Ended early, it closes the source and waits for the work that has begun.
+ * Works on several items at once and gives the results in the order of the items, each as soon as those before it are
+ * there: it never holds a result back to wait for the source. When the source fails, what came before is given out
+ * first. Ended early, it closes the source and waits for the work that has begun.
+ *
+ * @param stop called when the reader leaves early or something fails, to cut short the work that is still waited for
  */
 export async function* mapInOrder<T, R>(
-  source: AsyncIterable<T>,
+  source: AsyncIterable<T> | Iterable<T>,
   window: Window<T>,
   work: (item: T) => Promise<R>,
+  stop?: () => void,
 ): AsyncGenerator<R, void, void> {
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : each(source);
   const running: Running<R>[] = [];
   let weight = 0;
   let pulling: Promise<IteratorResult<T>> | undefined;
   let exhausted = false;
   let failure: { readonly error: unknown } | undefined;
+  let complete = false;
 
   const start = (item: T) => {
     const own = window.weigh?.(item) ?? 0;
@@ -54,7 +58,9 @@ export async function* mapInOrder<T, R>(
       if (event.kind === "failure") failure = event;
     }
     if (failure !== undefined) throw failure.error;
+    complete = true;
   } finally {
+    if (!complete) stop?.();
     const closed = exhausted ? undefined : iterator.return?.();
     // A source that is still thinking would keep its caller waiting for ever.
     if (pulling === undefined) await closed;
@@ -84,4 +90,8 @@ async function next<T, R>(
     );
   }
   return Promise.race(waits);
+}
+
+async function* each<T>(items: Iterable<T>): AsyncGenerator<T, void, void> {
+  yield* items;
 }

@@ -1,4 +1,4 @@
-import type { CallOptions } from "@graviton/ports/call-options";
+import type { CallOptions } from "./call-options.ts";
 
 /** One signal that aborts when the caller gives up or when its deadline passes. */
 export function callSignal(options: CallOptions | undefined): AbortSignal | undefined {
