@@ -39,10 +39,12 @@ interface ServeOptions {
 }
 
 async function serve({ data, host, grpcPort, httpPort }: ServeOptions): Promise<void> {
-  const [{ serveEmbedded }, { stopSignal }] = await Promise.all([
+  const [{ serveEmbedded }, { stopSignal }, { collectBuffersWithHeap }] = await Promise.all([
     import("@graviton/embedded/serve"),
     import("@graviton/service/stop-signal"),
+    import("@graviton/service/buffer-collection"),
   ]);
+  collectBuffersWithHeap();
   // Before the first line is printed: whoever reads it may already send the signal.
   const stopped = stopSignal();
   const config = { dataFolder: data, host, grpcPort, httpPort, graceMs };
