@@ -443,7 +443,8 @@ function httpAddress(): Form<string> {
 function postgresAddress(): Form<string> {
   const form = "postgres://user:password@host:port/database";
   // The value may hold a password, so that it is not shown.
-  const isAddress = (text: string) => /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text.replace("@/", "@host/"));
+  const isAddress = (text: string) =>
+    /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text.replace("@/", "@host/"));
   return { form, parse: (text) => (isAddress(text) ? text : refuse(form)) };
 }
 

@@ -62,6 +62,7 @@ const refused: Meaning = [
   "refuses the credentials: check them, and what they may do with the bucket",
   downRetryAfterMs,
 ];
+const nobody: Meaning = ["UNAVAILABLE", "was not asked, for want of credentials: give some", downRetryAfterMs];
 const skewed: Meaning = ["UNAVAILABLE", "finds the clock of this machine wrong: set it", downRetryAfterMs];
 const elsewhere: Meaning = ["UNAVAILABLE", "has the bucket in another region: check the region", downRetryAfterMs];
 const slowDown: Meaning = ["EXHAUSTED", "asks to slow down: try again", slowDownRetryAfterMs];
@@ -77,7 +78,7 @@ const meanings: ReadonlyMap<string, Meaning> = new Map([
   ["SignatureDoesNotMatch", refused],
   ["InvalidToken", refused],
   ["ExpiredToken", refused],
-  ["CredentialsProviderError", refused],
+  ["CredentialsProviderError", nobody],
   ["XAdminUserNotFound", refused],
   ["RequestTimeTooSkewed", skewed],
   ["AuthorizationHeaderMalformed", elsewhere],

@@ -64,8 +64,8 @@ export function configOf(engine: S3Engine): S3Config & { readonly prefix?: strin
   return { endpoint, bucket, pathStyle: true, credentials: { accessKeyId, secretAccessKey } };
 }
 
-/** Makes the engine's bucket, where it is not there yet. */
-async function createBucket({ endpoint, bucket, ...credentials }: S3Engine): Promise<void> {
+/** Makes a bucket, where it is not there yet. */
+export async function createBucket({ endpoint, bucket, ...credentials }: S3Engine): Promise<void> {
   const client = new S3Client({ endpoint, credentials, region: "us-east-1", forcePathStyle: true });
   try {
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
@@ -173,7 +173,8 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
   const listener = createServer();
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { port } = listener.address() as AddressInfo;
