@@ -62,3 +62,44 @@ export class Upstream implements Dependency, AsyncDisposable {
     return this.replicas[Symbol.asyncDispose]();
   }
 }
+
+export type Upstreams = ReturnType<typeof openUpstreams>;
+
+/** All services behind the gateway. Without values and objects it still serves blobs. */
+export function openUpstreams(context: ServiceContext, opened: AsyncDisposableStack) {
+  const { blockServices, manifestServices, kvServices, objectServices } = context.config;
+  const upstream = (init: ConstructorParameters<typeof Upstream>[0]) => opened.use(new Upstream(init, context));
+  return {
+    block: upstream({
+      name: "block-service",
+      addresses: blockServices,
+      variable: "GRAVITON_BLOCK_SERVICES",
+      services: ["graviton.blob.v1.BlobService", "graviton.block.v1.BlockService"],
+    }),
+    manifest: upstream({
+      name: "manifest-service",
+      addresses: manifestServices,
+      variable: "GRAVITON_MANIFEST_SERVICES",
+      services: [
+        "graviton.blob.v1.BlobService",
+        "graviton.manifest.v1.ManifestService",
+        "graviton.replica.v1.ReplicaIndexService",
+        "graviton.range.v1.RangeTrackerService",
+      ],
+    }),
+    kv: upstream({
+      name: "kv-service",
+      addresses: kvServices,
+      variable: "GRAVITON_KV_SERVICES",
+      services: ["graviton.kv.v1.KeyValueService"],
+      essential: false,
+    }),
+    object: upstream({
+      name: "object-service",
+      addresses: objectServices,
+      variable: "GRAVITON_OBJECT_SERVICES",
+      services: ["graviton.object.v1.ObjectService"],
+      essential: false,
+    }),
+  };
+}
