@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { Metrics, observePlaces, observePool } from "../libs/service/src/metrics.ts";
+import { Metrics, observePlaces, observePool, observeReadiness } from "../libs/service/src/metrics.ts";
 import { check, checkText, describeWith, root } from "./testing/checkers.ts";
 
 interface Panel {
@@ -43,6 +43,7 @@ describeWith(["promtool"], "Prometheus", () => {
 test("The dashboard and the alerts ask only for metrics that processes have", async () => {
   const metrics = new Metrics({ process: "gateway", version: "0" });
   observePlaces(metrics, { taken: 0, waiting: 0 });
+  observeReadiness(metrics, { ready: true });
   observePool(metrics, () => ({ busy: 0, idle: 0, waiting: 0 }));
   metrics.gauge("graviton_block_replicas", "As the gateway has it.", () => ({ known: 0, failing: 0 }));
   const known = (await metrics.registry.getMetricsAsJSON()).flatMap(({ name, type }) =>

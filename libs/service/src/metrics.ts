@@ -118,3 +118,10 @@ export function observePlaces(metrics: Metrics, places: { readonly taken: number
   metrics.gauge("graviton_places_taken", "Calls that move bytes and have a place.", () => places.taken);
   metrics.gauge("graviton_places_waiting", "Calls that move bytes and wait for a place.", () => places.waiting);
 }
+
+/** Shows whether a process is ready. */
+export function observeReadiness(metrics: Metrics, readiness: { readonly ready: boolean }): void {
+  metrics.gauge("graviton_ready", "1 when what the process needs answers, and nobody asked it to end.", () =>
+    Number(readiness.ready),
+  );
+}

@@ -7,7 +7,7 @@ import { collectBuffersWithHeap } from "./buffer-collection.ts";
 import { currentCall, requestIdHeader } from "./call-scope.ts";
 import { Health } from "./health.ts";
 import { createLog, type Log } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, observeReadiness } from "./metrics.ts";
 import { observeCalls } from "./observe-calls.ts";
 import { type Dependency, Readiness } from "./readiness.ts";
 import { registerReflection } from "./reflection.ts";
@@ -134,11 +134,7 @@ export async function startService(definition: ServiceDefinition, config: Config
   );
   const health = new Health(service.routes.map((routes) => routes.service.typeName));
   const readiness = opened.use(new Readiness(service.dependencies, health, log));
-  metrics.gauge(
-    "graviton_ready",
-    "1 when the process is ready: what it needs answers, and nobody asked it to end.",
-    () => Number(readiness.ready),
-  );
+  observeReadiness(metrics, readiness);
   const admin: AdminServer = opened.use(
     await adminServer({ host: config.host, port: config.adminPort, metrics, readiness }),
   );
