@@ -24,7 +24,7 @@ fi
 # Unpacked, not installed: nobody wants a Prometheus to run.
 if [ ! -x "$folder/bin/promtool" ]; then
   unpacked=$(mktemp -d)
-  (cd "$unpacked" && apt-get download prometheus && dpkg --extract prometheus_*.deb .)
+  (cd "$unpacked" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } && dpkg --extract prometheus_*.deb .)
   mv "$unpacked/usr/bin/promtool" "$folder/bin/promtool"
   rm -r "$unpacked"
 fi
