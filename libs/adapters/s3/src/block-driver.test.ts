@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { keyOf } from "@graviton/cas/hasher";
 import { blockStoreContract } from "@graviton/conformance/block-store";
@@ -13,13 +12,13 @@ import { S3BlockDriver } from "./block-driver.ts";
 import { S3Bucket } from "./bucket.ts";
 import { cuttingProxy } from "./testing/cutting-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
-import { type OwnConfig, ownPrefix, s3Subject } from "./testing/s3-subject.ts";
+import { flipBlock, ownPrefix, s3Subject } from "./testing/s3-subject.ts";
 
 describeS3("S3BlockStore", (s3, kind) => {
   const subject = s3Subject<BlockStore>(s3, {
     name: "S3BlockStore",
     open: (bucket, close) => new CasBlockStore("S3BlockStore", new S3BlockDriver(bucket, close)),
-    damage: flipBit,
+    damage: flipBlock,
   });
 
   describeContract(blockStoreContract, subject);
@@ -70,15 +69,3 @@ describeS3("S3BlockStore", (s3, kind) => {
     expect(proxy.openMost).toBeLessThanOrEqual(8);
   });
 });
-
-/** Flips the lowest bit of the first byte of the block with this key. */
-async function flipBit(client: S3Client, { bucket, prefix }: OwnConfig, name: string): Promise<void> {
-  const [, digest = "", size = ""] = name.split(":");
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-  const key = Contents.map(({ Key = "" }) => Key).find((stored) => stored.endsWith(`${digest}-${size}`));
-  if (key === undefined) throw new Error(`there is no block ${name} to damage`);
-  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-  const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array(1);
-  bytes[0] = (bytes[0] ?? 0) ^ 1;
-  await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes }));
-}

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, jest, test } from "@jest/globals";
-import { findS3Engine, type S3Engine, s3EngineNames, startS3Engine } from "./s3-engine.ts";
+import { findS3Engine, type S3Engine, type S3EngineName, s3EngineNames, startS3Engine } from "./s3-engine.ts";
 
 /** An S3 to test against. */
 export interface TestS3 extends S3Engine {
@@ -13,12 +13,17 @@ export interface TestS3 extends S3Engine {
  * instead. Where there is none they show as skipped, with the reason in their name; on a CI they fail.
  *
  * @param define gets the kind, and the S3's getter, to be called within tests only
+ * @param engines those that matter to the tests
  */
-export function describeS3(what: string, define: (s3: () => TestS3, kind: string) => void): void {
+export function describeS3(
+  what: string,
+  define: (s3: () => TestS3, kind: string) => void,
+  engines: readonly S3EngineName[] = s3EngineNames,
+): void {
   jest.setTimeout(testMsMax);
-  const sources = givenS3() ?? installedEngines();
+  const sources = givenS3() ?? installedEngines(engines);
   if (sources.length === 0) {
-    const reason = `none of ${wantedEngines().join(" and ")} is in PATH, and GRAVITON_TEST_S3_ENDPOINT is not set`;
+    const reason = `none of ${wantedOf(engines).join(" and ")} is in PATH, and GRAVITON_TEST_S3_ENDPOINT is not set`;
     const missing = `${what} (skipped: ${reason})`;
     if (process.env.CI) test(missing, () => Promise.reject(new Error(reason)));
     else test.skip(missing, () => {});
@@ -67,13 +72,13 @@ function givenS3(): Source[] | undefined {
   return [{ kind: "S3", start: async () => s3 }];
 }
 
-function wantedEngines() {
+function wantedOf(engines: readonly S3EngineName[]) {
   const wanted = process.env.GRAVITON_TEST_S3_ENGINE;
-  return s3EngineNames.filter((name) => wanted === undefined || wanted === name);
+  return engines.filter((name) => wanted === undefined || wanted === name);
 }
 
-function installedEngines(): Source[] {
-  return wantedEngines()
+function installedEngines(engines: readonly S3EngineName[]): Source[] {
+  return wantedOf(engines)
     .filter((name) => findS3Engine(name) !== undefined)
     .map((name) => ({ kind: name, start: async () => ({ kind: name, ...(await startS3Engine({ engine: name })) }) }));
 }

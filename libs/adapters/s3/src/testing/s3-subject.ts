@@ -1,5 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { DeleteObjectsCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import type { Subject } from "@graviton/conformance/contract";
 import { S3Bucket } from "../bucket.ts";
 import { s3Capabilities } from "../capabilities.ts";
@@ -67,4 +73,16 @@ async function removeAll(client: S3Client, { bucket, prefix }: OwnConfig, { kind
     const objects = Contents.map(({ Key }) => ({ Key }));
     await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects } }));
   }
+}
+
+/** Flips the lowest bit of the first byte of the block with this key. */
+export async function flipBlock(client: S3Client, { bucket, prefix }: OwnConfig, name: string): Promise<void> {
+  const [, digest = "", size = ""] = name.split(":");
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+  const key = Contents.map(({ Key = "" }) => Key).find((stored) => stored.endsWith(`${digest}-${size}`));
+  if (key === undefined) throw new Error(`there is no block ${name} to damage`);
+  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array(1);
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes }));
 }
