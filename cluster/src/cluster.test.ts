@@ -149,6 +149,20 @@ describeCluster(title, () => {
     expect(acknowledged.length).toBeGreaterThan(0);
   });
 
+  test("a block service that stands still keeps calls waiting for some seconds, and fails none", async () => {
+    await using client = clientOf(0, 1);
+    const [still] = cluster.blockServices;
+    const content = randomBytes(8_000_000);
+    const { key } = (await client.put(content)).confirmed;
+    process.kill(still?.pid ?? 0, "SIGSTOP");
+    try {
+      const [bytes] = await Promise.all([bytesOf(client, key), client.put(randomBytes(8_000_000))]);
+      expect(content.equals(bytes)).toBe(true);
+    } finally {
+      process.kill(still?.pid ?? 0, "SIGCONT");
+    }
+  });
+
   test("a new block service is found by a gateway that starts with it, and takes its share", async () => {
     await using third = await cluster.start("block-service");
     await third.ready();
