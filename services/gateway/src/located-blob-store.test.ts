@@ -38,6 +38,7 @@ describe("A blob whose blocks live in several places", () => {
     const { blobs, replicas, services } = places(west, east);
     const text = textOf(west, services);
     const key = keyOf("blake3", Buffer.from(text));
+    await put(blobs, text);
     await replicas.update(key, [parseLocator(elsewhere)]);
     await put(blobs, text);
     expect(await replicas.replicas(key)).toEqual([west, elsewhere].sort().map(parseLocator));

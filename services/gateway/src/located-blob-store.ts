@@ -43,7 +43,7 @@ export class LocatedBlobStore implements BlobStore {
     return this.#lifetime.run(options, async () => {
       const receipt = await this.#blobs.put(plan, bytes, options);
       this.#parts.onPut(receipt);
-      await this.#tell(() => this.#note(receipt.confirmed.key, options));
+      await this.#tell(() => this.#note(receipt, options));
       return receipt;
     });
   }
@@ -93,8 +93,9 @@ export class LocatedBlobStore implements BlobStore {
   }
 
   /** Adds the places of a blob's blocks to those that the index has. */
-  async #note(key: Key, options: CallOptions | undefined): Promise<void> {
-    const before = await this.#parts.replicas.replicas(key, options);
+  async #note({ confirmed: { key }, created }: BlobReceipt, options: CallOptions | undefined): Promise<void> {
+    // Of a blob that was not there nobody has noted anything.
+    const before = created ? [] : await this.#parts.replicas.replicas(key, options);
     const texts = new Set(before.map(formatLocator));
     for (const location of await this.#placesOf(key, options)) texts.add(location);
     if (texts.size > before.length) await this.#parts.replicas.update(key, locators(texts), options);
