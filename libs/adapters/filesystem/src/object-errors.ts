@@ -2,18 +2,6 @@ import { formatLocator, type Locator } from "@graviton/ports/locator";
 import { StorageError } from "@graviton/ports/storage-error";
 import { handlesRetryAfterMs, openObjectsMax } from "./limits.ts";
 
-/** The error for a locator where there is nothing. */
-export function objectNotFound(locator: Locator): StorageError {
-  const resource = formatLocator(locator);
-  return new StorageError("NOT_FOUND", `there is no object at ${resource}`, { resource });
-}
-
-/** The error for a create-only put that met an object. */
-export function objectExists(locator: Locator): StorageError {
-  const resource = formatLocator(locator);
-  return new StorageError("ALREADY_EXISTS", `there is an object at ${resource} already`, { resource });
-}
-
 /** The error for a file that somebody made shorter while it was read. */
 export function objectCutShort(locator: Locator, end: number, size: number): StorageError {
   const resource = formatLocator(locator);

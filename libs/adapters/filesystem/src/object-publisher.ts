@@ -1,11 +1,11 @@
 import { dirname, join } from "node:path";
 import type { Locator } from "@graviton/ports/locator";
+import { objectExists } from "@graviton/ports/object-errors";
 import { errorCode, StorageError } from "@graviton/ports/storage-error";
 import { isAbsent } from "./file-error.ts";
 import type { FileLayer } from "./file-layer.ts";
 import type { Folders } from "./folders.ts";
 import { publishAttemptsMax } from "./limits.ts";
-import { objectExists } from "./object-errors.ts";
 import { placeOf } from "./object-names.ts";
 import { isInside } from "./object-walk.ts";
 

@@ -10,13 +10,14 @@ import {
   type Locator,
   type LocatorPrefix,
 } from "@graviton/ports/locator";
+import { objectNotFound } from "@graviton/ports/object-errors";
 import type { ObjectInfo, ObjectListOptions } from "@graviton/ports/object-store";
 import { errorCode } from "@graviton/ports/storage-error";
 import { readFully } from "./file-bytes.ts";
 import { isAbsent, translated } from "./file-error.ts";
 import type { FileLayer } from "./file-layer.ts";
 import { objectFrameBytes, openObjectsMax } from "./limits.ts";
-import { objectCutShort, objectNotFound, tooManyReaders } from "./object-errors.ts";
+import { objectCutShort, tooManyReaders } from "./object-errors.ts";
 import { placeOf } from "./object-names.ts";
 import { isInside, walk } from "./object-walk.ts";
 

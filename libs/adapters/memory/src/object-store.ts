@@ -10,8 +10,8 @@ import {
   type Locator,
   type LocatorPrefix,
 } from "@graviton/ports/locator";
+import { objectExists, objectNotFound } from "@graviton/ports/object-errors";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
-import { StorageError } from "@graviton/ports/storage-error";
 import { compareBytes } from "./byte-order.ts";
 
 /** One version of an object. Never changed, only replaced, so that a reader may hold on to what it saw. */
@@ -96,16 +96,13 @@ export class InMemoryObjectStore implements MutableObjectStore {
   }
 
   #find(locator: Locator): StoredObject {
-    const text = formatLocator(checkLocator(locator, "mem"));
-    const object = this.#storage.get(text);
-    if (object === undefined) throw new StorageError("NOT_FOUND", `there is no object at ${text}`, { resource: text });
+    const object = this.#storage.get(formatLocator(checkLocator(locator, "mem")));
+    if (object === undefined) throw objectNotFound(locator);
     return object;
   }
 
   #refuseExisting(locator: Locator): void {
-    const text = formatLocator(locator);
-    if (!this.#storage.has(text)) return;
-    throw new StorageError("ALREADY_EXISTS", `there is an object at ${text} already`, { resource: text });
+    if (this.#storage.has(formatLocator(locator))) throw objectExists(locator);
   }
 
   #commit(locator: Locator, bytes: Uint8Array): ObjectInfo {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { formatLocator, type Locator } from "@graviton/ports/locator";
+import type { Locator } from "@graviton/ports/locator";
+import { objectNotFound } from "@graviton/ports/object-errors";
 import type { ObjectInfo } from "@graviton/ports/object-store";
-import { StorageError } from "@graviton/ports/storage-error";
 import type { PostgresDatabase } from "./database.ts";
 import type { PartTables } from "./parts.ts";
 import type { Rows } from "./session.ts";
@@ -70,9 +70,4 @@ export async function copyObject(
 
 export function infoOf({ bucket, path, size, modified_at, etag }: ObjectRow): ObjectInfo {
   return { locator: { scheme: "pg", bucket, path }, size, modifiedAt: modified_at, etag };
-}
-
-function objectNotFound(locator: Locator): StorageError {
-  const text = formatLocator(locator);
-  return new StorageError("NOT_FOUND", `there is no object at ${text}`, { resource: text });
 }

@@ -10,8 +10,9 @@ import {
   type Locator,
   type LocatorPrefix,
 } from "@graviton/ports/locator";
+import { objectExists } from "@graviton/ports/object-errors";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
-import { hasReason, StorageError } from "@graviton/ports/storage-error";
+import { hasReason } from "@graviton/ports/storage-error";
 import { chunksOf } from "./chunks.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { objectChunkBytes, objectChunksPerWrite, rowsPerRead } from "./limits.ts";
@@ -75,7 +76,7 @@ export class PostgresObjectStore implements MutableObjectStore {
         await writer.publish(statement, [bucket, path, size, info.modifiedAt, info.etag]);
         return info;
       } catch (error) {
-        throw options?.ifAbsent && hasReason(error, "ALREADY_EXISTS") ? alreadyExists(target, error) : error;
+        throw options?.ifAbsent && hasReason(error, "ALREADY_EXISTS") ? objectExists(target, error) : error;
       } finally {
         await writer.abandon();
       }
@@ -133,7 +134,7 @@ export class PostgresObjectStore implements MutableObjectStore {
     const { bucket, path } = locator;
     const statement = "SELECT FROM objects WHERE bucket = $1 AND path = $2";
     const { count } = await this.#database.query(statement, [bucket, path], signal);
-    if (count > 0) throw alreadyExists(locator);
+    if (count > 0) throw objectExists(locator);
   }
 }
 
@@ -151,9 +152,4 @@ async function write(writer: PartsWriter, bytes: AsyncIterable<Uint8Array>): Pro
     size += part.content.length;
   }
   return size;
-}
-
-function alreadyExists(locator: Locator, cause?: unknown): StorageError {
-  const text = formatLocator(locator);
-  return new StorageError("ALREADY_EXISTS", `there is an object at ${text} already`, { resource: text, cause });
 }

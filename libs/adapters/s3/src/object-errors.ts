@@ -2,18 +2,6 @@ import { formatLocator, type Locator } from "@graviton/ports/locator";
 import { StorageError } from "@graviton/ports/storage-error";
 import { partsMax } from "./limits.ts";
 
-/** The error for a locator where there is nothing. */
-export function objectNotFound(locator: Locator): StorageError {
-  const resource = formatLocator(locator);
-  return new StorageError("NOT_FOUND", `there is no object at ${resource}`, { resource });
-}
-
-/** The error for a create-only put that met an object. */
-export function objectExists(locator: Locator): StorageError {
-  const resource = formatLocator(locator);
-  return new StorageError("ALREADY_EXISTS", `there is an object at ${resource} already`, { resource });
-}
-
 /** The error for a version that is there no more while the rest of it is wanted. */
 export function objectChanged(locator: Locator): StorageError {
   const resource = formatLocator(locator);

@@ -1,13 +1,14 @@
 import { HeadObjectCommand, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { type ByteRange, checkRange, resolveRange } from "@graviton/ports/byte-range";
 import { formatLocator, type Locator } from "@graviton/ports/locator";
+import { objectNotFound } from "@graviton/ports/object-errors";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import { hasReason } from "@graviton/ports/storage-error";
 import { framesOf } from "./body.ts";
 import type { S3Body, S3Bucket } from "./bucket.ts";
 import { isAbsent, isBeyondEnd, isPreconditionFailed } from "./errors.ts";
 import { objectFrameBytes, resumesMax } from "./limits.ts";
-import { objectChanged, objectNotFound, otherRange } from "./object-errors.ts";
+import { objectChanged, otherRange } from "./object-errors.ts";
 import { keyOf } from "./object-keys.ts";
 
 /** What S3 tells of an object. */

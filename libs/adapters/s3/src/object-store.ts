@@ -9,10 +9,10 @@ import {
   type Locator,
   type LocatorPrefix,
 } from "@graviton/ports/locator";
+import { objectExists } from "@graviton/ports/object-errors";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
 import type { S3Bucket } from "./bucket.ts";
 import { copyBytesMaxDefault, copyPartBytesDefault, partBytesDefault } from "./limits.ts";
-import { objectExists } from "./object-errors.ts";
 import { listObjects } from "./object-list.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { type ObjectSizes, ObjectWriter } from "./object-writer.ts";
