@@ -15,7 +15,7 @@ import { examples } from "../../examples/run-examples.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import type { ServiceProcess } from "./service-process.ts";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const why = findS3Engine("versitygw") === undefined ? "no versitygw is installed" : undefined;
 const title = why === undefined ? "A cluster of ten processes" : `A cluster cannot be tested: ${why}`;
