@@ -52,6 +52,11 @@ export class BlockReplicas {
     return replicas;
   }
 
+  /** Where their blocks are, each place once; none when there are no replicas. */
+  locations(): string[] {
+    return [...new Set(this.#replicas().map(locationOf))];
+  }
+
   /**
    * By rank for the key, but those that were UNAVAILABLE of late after the others.
    *

@@ -76,6 +76,11 @@ export class SpreadBlockStore implements BlockStore {
     });
   }
 
+  /** Where the replicas that there are now keep their blocks, each place once; the name of one that does not say. */
+  get locations(): readonly string[] {
+    return this.#replicas.locations();
+  }
+
   /** The locations that have at least one of the blocks, as far as they could be asked. At most `keysPerCallMax` keys. */
   holders(keys: readonly Key[], options?: CallOptions): Promise<string[]> {
     return this.#lifetime.run(options, async () => {

@@ -53,7 +53,6 @@ async function openGateway(context: ServiceContext): Promise<Service> {
       blocks,
       manifests,
       replicas,
-      blockReplicas: () => blockServices.current(),
       onPut: (receipt) => countBytes(context, receipt),
       onIndexError: (error) => context.log.warn({ error: String(error) }, "the replica index was not kept"),
     }),

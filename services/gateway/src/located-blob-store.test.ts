@@ -134,7 +134,6 @@ function places(...locations: readonly (string | undefined)[]) {
     blocks,
     manifests: new InMemoryManifestStore(),
     replicas,
-    blockReplicas: () => services,
     onPut: () => {},
     onIndexError: (error) => failures.push(error),
   });

@@ -1,5 +1,4 @@
 import { CasBlobStore } from "@graviton/cas/cas-blob-store";
-import { type BlockReplica, locationOf } from "@graviton/decorators/block-replicas";
 import type { SpreadBlockStore } from "@graviton/decorators/spread-block-store";
 import type { BlobInfo, BlobListOptions, BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
 import { type ByteRange, wholeRange } from "@graviton/ports/byte-range";
@@ -16,8 +15,6 @@ export interface LocatedBlobStoreParts {
   readonly blocks: SpreadBlockStore;
   readonly manifests: ManifestStore;
   readonly replicas: ReplicaIndex;
-  /** The block services there are now. */
-  readonly blockReplicas: () => readonly BlockReplica[];
   /** Told of each blob that was put. */
   readonly onPut: (receipt: BlobReceipt) => void;
   /** Told when the replica index could not be asked or told: blobs are whole without it, and reads just know less. */
@@ -77,7 +74,7 @@ export class LocatedBlobStore implements BlobStore {
 
   async *#get(key: Key, range: ByteRange, options: CallOptions | undefined): AsyncGenerator<Uint8Array, void, void> {
     // Where all see the same blocks there is nothing to learn.
-    const known = this.#locations().length > 1 ? await this.#known(key, options) : [];
+    const known = this.#parts.blocks.locations.length > 1 ? await this.#known(key, options) : [];
     if (known.length === 0) {
       yield* this.#blobs.get(key, range, options);
       return;
@@ -103,7 +100,7 @@ export class LocatedBlobStore implements BlobStore {
 
   /** Asked of the places themselves: a block may be where others stood in for its first place, or where it was before. */
   async #placesOf(key: Key, options: CallOptions | undefined): Promise<Set<string>> {
-    const all = this.#locations();
+    const all = this.#parts.blocks.locations;
     const places = new Set<string>();
     if (all.length === 1 && key.size > 0) return new Set(all);
     for await (const page of this.#parts.manifests.blockRefs(key, wholeRange, options)) {
@@ -112,10 +109,6 @@ export class LocatedBlobStore implements BlobStore {
       if (places.size === all.length) break;
     }
     return places;
-  }
-
-  #locations(): readonly string[] {
-    return [...new Set(this.#parts.blockReplicas().map(locationOf))];
   }
 
   async #tell<T>(work: () => Promise<T>): Promise<T | undefined> {
