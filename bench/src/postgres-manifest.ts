@@ -4,8 +4,10 @@ import { manifestPageEntries } from "@graviton/ports/limits";
 import type { ManifestPage } from "@graviton/ports/manifest";
 import { PostgresDatabase } from "@graviton/postgres/database";
 import { PostgresManifestStore } from "@graviton/postgres/manifest-store";
+import { tuneGarbageCollection } from "@graviton/service/garbage-collection";
 import { keyOfBlock } from "./numbered-blocks.ts";
 
+tuneGarbageCollection();
 const [config = "", count = ""] = process.argv.slice(2);
 const entries = Number(count);
 const blockBytes = keyOfBlock(0).size;

@@ -39,12 +39,12 @@ interface ServeOptions {
 }
 
 async function serve({ data, host, grpcPort, httpPort }: ServeOptions): Promise<void> {
-  const [{ serveEmbedded }, { stopSignal }, { collectBuffersWithHeap }] = await Promise.all([
+  const [{ serveEmbedded }, { stopSignal }, { tuneGarbageCollection }] = await Promise.all([
     import("@graviton/embedded/serve"),
     import("@graviton/service/stop-signal"),
-    import("@graviton/service/buffer-collection"),
+    import("@graviton/service/garbage-collection"),
   ]);
-  collectBuffersWithHeap();
+  tuneGarbageCollection();
   // Before the first line is printed: whoever reads it may already send the signal.
   const stopped = stopSignal();
   const config = { dataFolder: data, host, grpcPort, httpPort, graceMs };

@@ -3,8 +3,8 @@ import type { CallObserver } from "@graviton/rpc/call-observer";
 import type { Routes, RoutesOptions } from "@graviton/rpc/routes";
 import { serveGrpc } from "@graviton/rpc/server";
 import { type AdminServer, adminServer } from "./admin-server.ts";
-import { collectBuffersWithHeap } from "./buffer-collection.ts";
 import { currentCall, requestIdHeader } from "./call-scope.ts";
+import { tuneGarbageCollection } from "./garbage-collection.ts";
 import { Health } from "./health.ts";
 import { createLog, type Log } from "./log.ts";
 import { Metrics, observeReadiness } from "./metrics.ts";
@@ -80,7 +80,7 @@ export async function runService(
   if (args.includes("--version") || args.includes("-V")) return tell(definition.version);
   const [unknown] = args;
   if (unknown !== undefined) return refuse(`unknown argument ${JSON.stringify(unknown)}: see --help`, exitUsage);
-  collectBuffersWithHeap();
+  tuneGarbageCollection();
   // Before anything is printed: whoever reads it may already send the signal.
   const stopped = stopSignal();
   let config: Config;

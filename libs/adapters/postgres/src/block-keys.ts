@@ -2,19 +2,20 @@ import { digestBytes, formatKey, hashAlgorithms, type Key } from "@graviton/port
 import { blockBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import type { PostgresDatabase } from "./database.ts";
+import { integerArray } from "./integer-array.ts";
 
-// Digests travel packed, in one parameter: as an array of bytes each of them would be text.
+// Digests travel packed, in one parameter: all are of one length.
 const asked = `generate_series(1, octet_length($1::bytea) / ${digestBytes}) AS asked (at)`;
 const digest = `substring($1::bytea FROM ${digestBytes} * (at - 1) + 1 FOR ${digestBytes})`;
 
-// The last digit is the algorithm, those before it are the size: one array instead of two.
-const variant = "($2::bigint[])[at]";
+// Size and algorithm as one number, from the array that is the other parameter.
+const variant = "($2::integer[])[at]";
 
 // A subquery in the list of results is answered by one probe of the index a key, however large the table. The probe
 // looks for the digest alone, which is cheaper; size and algorithm are compared where there is one.
 const findMissingStatement = `SELECT string_agg((at - 1)::text, ',') AS missing FROM (
     SELECT at, (
-      SELECT true FROM blocks WHERE blocks.digest = ${digest} AND blocks.size * 10::bigint + blocks.algorithm = ${variant}
+      SELECT true FROM blocks WHERE blocks.digest = ${digest} AND blocks.size * 10 + blocks.algorithm = ${variant}
     ) AS found FROM ${asked} OFFSET 0
   ) AS answers WHERE found IS NULL`;
 
@@ -29,13 +30,11 @@ export async function findMissing(
   signal?: AbortSignal,
 ): Promise<Key[]> {
   if (keys.length === 0) return [];
-  const digests = digestsOf(keys);
-  const order = orderOf(digests);
-  const parameters = packed(digests, keys, order);
+  const { order, parameters } = packed(keys);
   const { rows } = await database.query<{ missing: string | null }>(findMissingStatement, parameters, signal);
-  const missing = rows[0]?.missing?.split(",") ?? [];
-  const places = missing.map((at) => order[Number(at)] as number).sort((a, b) => a - b);
-  return places.map((place) => keys[place] as Key);
+  const isMissing = new Uint8Array(keys.length);
+  for (const at of rows[0]?.missing?.split(",") ?? []) isMissing[order[Number(at)] as number] = 1;
+  return keys.filter((_, place) => isMissing[place] === 1);
 }
 
 /**
@@ -52,12 +51,26 @@ export async function record(database: PostgresDatabase, keys: readonly Key[], s
     });
   }
   if (keys.length === 0) return;
-  const digests = digestsOf(keys);
-  await database.query(recordStatement, packed(digests, keys, orderOf(digests)), signal);
+  await database.query(recordStatement, packed(keys).parameters, signal);
 }
 
-function digestsOf(keys: readonly Key[]): Buffer {
-  return Buffer.from(keys.map(({ digest }) => digest).join(""), "hex");
+/** The parameters of both statements, and the place that each key of theirs has among the keys. */
+function packed(keys: readonly Key[]): { order: Float64Array; parameters: Buffer[] } {
+  const digests = Buffer.from(keys.map(({ digest }) => digest).join(""), "hex");
+  const order = orderOf(digests);
+  const ordered = Buffer.allocUnsafe(digests.length);
+  const variants = new Int32Array(keys.length);
+  for (let at = 0; at < order.length; at += 1) {
+    const place = order[at] as number;
+    digests.copy(ordered, digestBytes * at, digestBytes * place, digestBytes * (place + 1));
+    variants[at] = variantOf(keys[place] as Key);
+  }
+  return { order, parameters: [ordered, integerArray(variants)] };
+}
+
+/** The last digit is the algorithm, those before it are the size. 0, which no block has, stands for an impossible size. */
+function variantOf({ size, algorithm }: Key): number {
+  return size > blockBytesMax ? 0 : size * 10 + hashAlgorithms.indexOf(algorithm);
 }
 
 /**
@@ -72,16 +85,3 @@ function orderOf(digests: Buffer): Float64Array {
 
 /** Four bytes and a place below this make one number that JavaScript holds exactly. */
 const placesMax = 2 ** 20;
-
-/** The parameters of both statements, with the keys in the order given. */
-function packed(digests: Buffer, keys: readonly Key[], order: Float64Array): unknown[] {
-  const ordered = Buffer.allocUnsafe(digests.length);
-  const variants: string[] = [];
-  for (const [at, place] of order.entries()) {
-    digests.copy(ordered, digestBytes * at, digestBytes * place, digestBytes * (place + 1));
-    const { size, algorithm } = keys[place] as Key;
-    variants.push(`${size}${hashAlgorithms.indexOf(algorithm)}`);
-  }
-  // As an array it would have every number quoted by the driver.
-  return [ordered, `{${variants.join(",")}}`];
-}

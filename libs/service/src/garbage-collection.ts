@@ -1,0 +1,15 @@
+import { setFlagsFromString } from "node:v8";
+
+/**
+ * Sets V8's garbage collection for a process that moves bytes.
+ *
+ * The memory of buffers is weighed together with the heap. By itself V8 collects everything anew after each 64 MiB of
+ * buffers, which such a process fills many times a second: a third of its time.
+ *
+ * The young generation stays as small as it starts. By itself it grows to some 100 MiB in a process that makes many
+ * objects, none of which lives long, and is not given back.
+ */
+export function tuneGarbageCollection(): void {
+  setFlagsFromString("--external-memory-accounted-in-global-limit");
+  setFlagsFromString("--semi-space-growth-factor=1");
+}
