@@ -57,6 +57,7 @@ async function fill(server: PostgresServer, from: number, to: number): Promise<v
       [from, to],
     );
     await client.query("VACUUM ANALYZE blocks");
+    await client.query("CHECKPOINT");
   });
 }
 

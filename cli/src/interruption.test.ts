@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { readdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, jest, test } from "@jest/globals";
 import { runGraviton, startGraviton } from "./testing/run-graviton.ts";
 import { ScratchFolder } from "./testing/scratch-folder.ts";
@@ -26,6 +26,46 @@ async function silentServer() {
     },
   };
 }
+
+/** A way to the server that breaks once, as soon as so many bytes have gone up. */
+async function breakingWay(endpoint: string, bytesMax: number) {
+  const { hostname, port } = new URL(endpoint);
+  let broken = false;
+  const way = createServer((client) => {
+    const server = connect({ host: hostname, port: Number(port) });
+    const cut = () => void [client, server].map((socket) => socket.destroy());
+    for (const socket of [client, server]) socket.on("error", cut).on("close", cut);
+    server.pipe(client);
+    client.pipe(server);
+    client.on("data", () => {
+      if (broken || client.bytesRead < bytesMax) return;
+      broken = true;
+      cut();
+    });
+  });
+  await once(way.listen(0, "127.0.0.1"), "listening");
+  return {
+    endpoint: `http://127.0.0.1:${(way.address() as AddressInfo).port}`,
+    wasBroken: () => broken,
+    async [Symbol.asyncDispose]() {
+      await new Promise((resolve) => way.close(resolve));
+    },
+  };
+}
+
+test.each([["put"], ["object put fs://bucket/name"]])(
+  "A connection that breaks under %s is not noticed where a file is sent",
+  async (command) => {
+    await using folder = await ScratchFolder.make();
+    await using server = await ServerProcess.start(folder.at("data"));
+    const content = randomBytes(8 * 1024 * 1024);
+    await writeFile(folder.at("file"), content);
+    await using way = await breakingWay(server.endpoint, 1024 * 1024);
+    const put = await runGraviton([...command.split(" "), folder.at("file")], { endpoint: way.endpoint });
+    expect(put).toMatchObject({ code: 0, stderr: expect.not.stringContaining("graviton:") });
+    expect(way.wasBroken()).toBe(true);
+  },
+);
 
 test.each([
   ["SIGINT", 130],

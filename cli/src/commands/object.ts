@@ -1,4 +1,4 @@
-import { uploadOf, uploadOfFile } from "@graviton/client/uploads";
+import { sourceOf, uploadOf, uploadOfFile } from "@graviton/client/uploads";
 import { formatLocator, parseLocator, parseLocatorPrefix } from "@graviton/ports/locator";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import type { Command } from "commander";
@@ -82,7 +82,8 @@ async function put(session: Session, text: string, path: string, { ifAbsent }: P
   const upload = path === "-" ? uploadOf(process.stdin) : await uploadOfFile(path);
   await using objects = (await session.stores()).objects();
   using progress = session.progress(upload.totalBytes);
-  const info = await objects.put(locator, progress.counted(upload.open()), { ifAbsent, ...session.call });
+  const source = sourceOf({ ...upload, open: () => progress.counted(upload.open()) });
+  const info = await objects.put(locator, source, { ifAbsent, ...session.call });
   progress.clear();
   await session.output.print(formatLocator(info.locator), recordOf(info));
 }

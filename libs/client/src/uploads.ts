@@ -54,6 +54,12 @@ export async function uploadOfFile(path: string): Promise<Upload> {
   return { totalBytes: regular ? facts.size : undefined, repeatable: regular, open: () => readFrames(path) };
 }
 
+/** The upload as the input of a call: each iterator opens it, and where it is repeatable the call may be made again. */
+export function sourceOf({ repeatable, open }: Pick<Upload, "repeatable" | "open">): AsyncIterable<Uint8Array> {
+  const source = { replayable: repeatable, [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
+  return source;
+}
+
 /** The file's own name as a blob's attribute; undefined for a name that is not text, since attributes are. */
 export function fileName(path: string): string | undefined {
   const name = basename(path);

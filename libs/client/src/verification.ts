@@ -5,7 +5,7 @@ import type { CallOptions } from "@graviton/ports/call-options";
 import { formatKey, type HashAlgorithm, type Key, keysEqual } from "@graviton/ports/key";
 import { type BlobWritePlan, resolveBlobWritePlan } from "@graviton/ports/plan";
 import { StorageError } from "@graviton/ports/storage-error";
-import type { Upload } from "./uploads.ts";
+import { sourceOf, type Upload } from "./uploads.ts";
 
 /**
  * Hands on the bytes of a part of a blob, and ends with CORRUPT when they are too few, too many, or, where the part is
@@ -44,13 +44,11 @@ export async function putVerified(
   // A stream is taken from as soon as a put begins: whether anybody answers has to be known before.
   if (!upload.repeatable) await blobs.findMissing([], options);
   let sent = new RunningKey(algorithm);
-  const source = {
-    replayable: upload.repeatable,
-    [Symbol.asyncIterator]() {
-      sent = new RunningKey(algorithm);
-      return sent.of(upload.open());
-    },
+  const open = () => {
+    sent = new RunningKey(algorithm);
+    return sent.of(upload.open());
   };
+  const source = sourceOf({ repeatable: upload.repeatable, open });
   const receipt = await blobs.put(plan, source, options);
   const stored = formatKey(receipt.confirmed.key);
   if (!keysEqual(receipt.confirmed.key, sent.key)) throw corrupt(sent.key, `the server stored ${stored}`);
