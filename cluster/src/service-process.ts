@@ -135,13 +135,19 @@ async function spawnService({
     });
   }
   child.once("close", (code) => {
-    listening.reject(new Error(`${service} ended with ${code} before it listened:\n${said.join("\n")}`));
+    listening.reject(new Error(`${service} ended with ${code} before it listened: ${reasonIn(said)}`));
   });
   const late = setTimeout(() => {
     child.kill("SIGKILL");
     listening.reject(new Error(`${service} did not listen within ${listenMsMax} ms:\n${said.join("\n")}`));
   }, listenMsMax);
   return { child, ports: await listening.promise.finally(() => clearTimeout(late)) };
+}
+
+/** What a process gave as the reason for its end, or all that it said. */
+function reasonIn(said: readonly string[]): string {
+  const fatal = said.findLast((line) => line.includes('"level":"fatal"'));
+  return fatal === undefined ? `\n${said.join("\n")}` : JSON.parse(fatal).error;
 }
 
 function portsIn(line: string): Ports | undefined {
