@@ -85,6 +85,16 @@ describeWith(["compose"], "docker-compose.yml", () => {
     },
   );
 
+  test("builds the image once, for all that run it", () => {
+    const built = ours.map(([name, { build, pull_policy }]) => [name, build === undefined ? pull_policy : "built"]);
+    const others = [...processes.slice(1), "bucket", "migrate"].map((name) => [name, "never"]);
+    expect(Object.fromEntries(built)).toEqual(Object.fromEntries([["gateway", "built"], ...others]));
+  });
+
+  test.each(Object.entries(services))("lets the log of %s not grow without end", (_, service) => {
+    expect(service).toMatchObject({ logging: { driver: "local" } });
+  });
+
   test.each(Object.entries(services))("gives %s no more rights than it needs", (name, service) => {
     expect(service).toMatchObject({ read_only: true, cap_drop: ["ALL"], security_opt: ["no-new-privileges:true"] });
     // Two start as root to make their folder theirs, and become somebody else then.

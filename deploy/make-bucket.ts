@@ -6,9 +6,9 @@
 import { createRequire } from "node:module";
 
 // The S3 client is a dependency of the S3 adapters alone, so that it is found from where they are.
-const { CreateBucketCommand, S3Client } = createRequire(new URL("../libs/adapters/s3/package.json", import.meta.url))(
-  "@aws-sdk/client-s3",
-);
+const { CreateBucketCommand, HeadBucketCommand, S3Client } = createRequire(
+  new URL("../libs/adapters/s3/package.json", import.meta.url),
+)("@aws-sdk/client-s3");
 
 const bucket = setting("GRAVITON_S3_BUCKET");
 const client = new S3Client({
@@ -25,8 +25,13 @@ const client = new S3Client({
 
 const taken = ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"];
 try {
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
-  console.log(`made bucket ${bucket}`);
+  // Asked first, since a user who may not make buckets can use one that is there.
+  if (await isThere()) {
+    console.log(`bucket ${bucket} is there`);
+  } else {
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+    console.log(`made bucket ${bucket}`);
+  }
 } catch (error) {
   const { name, message } = error as Error;
   if (!taken.includes(name)) {
@@ -34,6 +39,17 @@ try {
     process.exit(1);
   }
   console.log(`bucket ${bucket} is there`);
+}
+
+async function isThere(): Promise<boolean> {
+  try {
+    await client.send(new HeadBucketCommand({ Bucket: bucket }));
+    return true;
+  } catch (error) {
+    // An answer to HEAD says no more than its status: what making it is answered tells why.
+    if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === undefined) throw error;
+    return false;
+  }
 }
 
 function setting(name: string): string {

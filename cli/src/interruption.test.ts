@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { silentServer } from "@graviton/rpc/testing/silent-server";
 import { expect, jest, test } from "@jest/globals";
 import { runGraviton, startGraviton } from "./testing/run-graviton.ts";
 import { ScratchFolder } from "./testing/scratch-folder.ts";
@@ -11,21 +12,6 @@ import { ServerProcess } from "./testing/server-process.ts";
 jest.setTimeout(60_000);
 
 const someKey = `blake3:${"0".repeat(64)}:1000`;
-
-/** A server that accepts connections and never says a word. */
-async function silentServer() {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket.on("error", () => {})));
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connected: once(server, "connection"),
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 /** A way to the server that breaks once, as soon as so many bytes have gone up. */
 async function breakingWay(endpoint: string, bytesMax: number) {
@@ -73,7 +59,7 @@ test.each([
 ] as const)("%s ends a get with %d, and no temporary file is left", async (signal, code) => {
   await using folder = await ScratchFolder.make();
   await using server = await silentServer();
-  const child = startGraviton(["get", someKey, "-o", folder.at("copy")], server.endpoint);
+  const child = startGraviton(["get", someKey, "-o", folder.at("copy")], `http://${server.address}`);
   const closed = once(child, "close");
   await server.connected;
   expect(await readdir(folder.path)).toHaveLength(1);
@@ -84,7 +70,7 @@ test.each([
 
 test("A put from an input that never ends is interrupted", async () => {
   await using server = await silentServer();
-  const child = startGraviton(["put", "-"], server.endpoint);
+  const child = startGraviton(["put", "-"], `http://${server.address}`);
   const closed = once(child, "close");
   child.stdin?.write("and then nothing");
   await server.connected;
@@ -94,7 +80,7 @@ test("A put from an input that never ends is interrupted", async () => {
 
 test("A server that does not answer in time, and one that is not there, exit with 5", async () => {
   await using server = await silentServer();
-  const late = await runGraviton(["stat", someKey, "--timeout", "0.2", "--endpoint", server.endpoint]);
+  const late = await runGraviton(["stat", someKey, "--timeout", "0.2", "--endpoint", `http://${server.address}`]);
   expect(late).toMatchObject({ code: 5, stdout: "", stderr: "graviton: the deadline passed\n" });
   const nobody = "http://127.0.0.1:1";
   const absent = await runGraviton(["stat", someKey, "--endpoint", nobody]);

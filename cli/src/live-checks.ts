@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
 import { blockStoreContract } from "@graviton/conformance/block-store";
 import type { Contract } from "@graviton/conformance/contract";
@@ -8,7 +9,7 @@ import { rangeTrackerContract } from "@graviton/conformance/range-tracker";
 import { replicaIndexContract } from "@graviton/conformance/replica-index";
 import type { BlobStore } from "@graviton/ports/blob-store";
 import type { BlockStore } from "@graviton/ports/block-store";
-import { formatKey, type Key, parseKey } from "@graviton/ports/key";
+import { digestBytes, formatKey, type Key, parseKey } from "@graviton/ports/key";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";
 import { keyValueBatchOperationsMax } from "@graviton/ports/limits";
 import { formatLocator, parseLocator } from "@graviton/ports/locator";
@@ -24,6 +25,8 @@ import type { RemoteStores } from "./remote-stores.ts";
 export interface LiveCheck<Port> {
   readonly contract: Contract<Port>;
   open(stores: RemoteStores): Port;
+  /** Calls what changes nothing, and is UNSUPPORTED where the service lacks the port or lets nobody write through it. */
+  probe(store: Port): Promise<unknown>;
   /** The same store, which notes the names of what it makes. */
   noting(store: Port, names: Set<string>): Port;
   /** Removes what was made. */
@@ -39,6 +42,7 @@ const ownBytesMin = 10;
 export const blobCheck: LiveCheck<BlobStore> = {
   contract: blobStoreContract,
   open: (stores) => stores.blobs(),
+  probe: (store) => store.findMissing([]),
   noting: (store, names) =>
     withMethods(store, {
       async put(plan, bytes, options) {
@@ -56,6 +60,7 @@ export const blobCheck: LiveCheck<BlobStore> = {
 export const blockCheck: LiveCheck<BlockStore> = {
   contract: blockStoreContract,
   open: (stores) => stores.blocks(),
+  probe: (store) => store.delete([nothing()]),
   noting: (store, names) =>
     withMethods(store, {
       async *putBlocks(plan, blocks, options) {
@@ -76,6 +81,7 @@ export const blockCheck: LiveCheck<BlockStore> = {
 export const manifestCheck: LiveCheck<ManifestStore> = {
   contract: manifestStoreContract,
   open: (stores) => stores.manifests(),
+  probe: (store) => store.delete(nothing()),
   noting: (store, names) =>
     withMethods(store, {
       async put(header, pages, options) {
@@ -93,6 +99,7 @@ export const manifestCheck: LiveCheck<ManifestStore> = {
 export const objectCheck: LiveCheck<MutableObjectStore> = {
   contract: objectStoreContract,
   open: (stores) => stores.objects(),
+  probe: (store) => store.head(nowhere),
   noting: (store, names) =>
     withMethods(store, {
       put(locator, bytes, options) {
@@ -120,6 +127,7 @@ export const objectCheck: LiveCheck<MutableObjectStore> = {
 export const replicaCheck: LiveCheck<ReplicaIndex> = {
   contract: replicaIndexContract,
   open: (stores) => stores.replicas(),
+  probe: (store) => store.replicas(nothing()),
   noting: (store, names) =>
     withMethods(store, {
       async update(key, locators, options) {
@@ -137,6 +145,7 @@ export const replicaCheck: LiveCheck<ReplicaIndex> = {
 export const rangeCheck: LiveCheck<RangeTracker> = {
   contract: rangeTrackerContract,
   open: (stores) => stores.ranges(),
+  probe: (store) => store.current(nowhere),
   noting: (store) => store,
   async tidy() {},
 };
@@ -144,6 +153,7 @@ export const rangeCheck: LiveCheck<RangeTracker> = {
 export const keyValueCheck: LiveCheck<KeyValueStore> = {
   contract: keyValueStoreContract,
   open: (stores) => stores.keyValues(),
+  probe: (store) => store.get("nothing"),
   noting: (store, names) =>
     withMethods(store, {
       async put(key, value, options) {
@@ -167,6 +177,13 @@ export const keyValueCheck: LiveCheck<KeyValueStore> = {
     }
   },
 };
+
+/** A key that nobody has. */
+function nothing(): Key {
+  return { algorithm: "blake3", digest: randomBytes(digestBytes).toString("hex"), size: 1 };
+}
+
+const nowhere = parseLocator("mem://nowhere/nothing");
 
 function noteKey(names: Set<string>, key: Key): void {
   if (key.size >= ownBytesMin) names.add(formatKey(key));

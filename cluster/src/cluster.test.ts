@@ -105,8 +105,11 @@ describeCluster(title, () => {
     const { key } = (await client.put(randomBytes(100_000))).confirmed;
     expect((await runGraviton(["verify", formatKey(key)], { endpoint: endpoint(1) })).code).toBe(0);
     expect((await runGraviton(["manifest", formatKey(key)], { endpoint: endpoint(1) })).code).toBe(0);
-    const refused = await runGraviton(["conform", "--only", "BlockStore"], { endpoint: endpoint(1) });
-    expect(refused.stdout).toContain("the gateway shows blocks, and stores them with their blobs alone");
+    const ports = ["BlockStore", "ManifestStore"];
+    const refused = await runGraviton(["conform", "--only", ...ports], { endpoint: endpoint(1) });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("nothing was checked") });
+    for (const port of ports)
+      expect(refused.stdout).toMatch(new RegExp(`^left out {2}${port}: the gateway shows`, "m"));
   });
 
   for (const example of examples) {
@@ -161,6 +164,8 @@ describeCluster(title, () => {
     try {
       const [bytes] = await Promise.all([bytesOf(client, key), client.put(randomBytes(8_000_000))]);
       expect(content.equals(bytes)).toBe(true);
+      // By now the gateway has given the connection up, and a new one gets no further than to be accepted.
+      for (let put = 0; put < 5; put += 1) await client.put(randomBytes(2_000_000), { deadline: Date.now() + 20_000 });
     } finally {
       process.kill(still?.pid ?? 0, "SIGCONT");
     }

@@ -135,7 +135,7 @@ async function spawnService({
     });
   }
   child.once("close", (code) => {
-    listening.reject(new Error(`${service} ended with ${code} before it listened: ${reasonIn(said)}`));
+    listening.reject(new Error(`${service} ended with ${code} before it listened:${reasonIn(said)}`));
   });
   const late = setTimeout(() => {
     child.kill("SIGKILL");
@@ -147,7 +147,7 @@ async function spawnService({
 /** What a process gave as the reason for its end, or all that it said. */
 function reasonIn(said: readonly string[]): string {
   const fatal = said.findLast((line) => line.includes('"level":"fatal"'));
-  return fatal === undefined ? `\n${said.join("\n")}` : JSON.parse(fatal).error;
+  return fatal === undefined ? `\n${said.join("\n")}` : ` ${JSON.parse(fatal).error}`;
 }
 
 function portsIn(line: string): Ports | undefined {

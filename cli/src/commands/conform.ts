@@ -9,7 +9,8 @@ import type { Session } from "../session.ts";
 
 const help = `
 Checks every promise of every port on a service that runs, and prints each as ok or FAILED. It stores content and
-names of its own, and removes them. Left out is what would need a restart, damage, or a service that nobody uses.
+names of its own, and removes them. Left out is what would need a restart, damage, or a service that nobody uses, and
+each port that the service has not, or only shows.
 
 Examples:
   $ graviton conform
@@ -60,6 +61,7 @@ async function conform(session: Session, url: string | undefined, only: Readonly
   await check(checks.keyValueCheck);
   const { kept, failed, leftOut } = count;
   await session.output.print(`${kept} ok, ${failed} FAILED, ${leftOut} left out`, count);
+  if (kept + failed === 0) throw new CommandError("FAILED", "nothing was checked: the service has none of these ports");
   if (failed > 0) throw new CommandError("FAILED", `${failed} of ${kept + failed} promises are broken`);
 }
 
@@ -85,6 +87,13 @@ async function checkLive<Port extends AsyncDisposable>(
   ]);
   const subject = liveSubject(stores, check);
   const { contract } = check;
+  const lacking = await whyLacking(stores, check);
+  if (lacking !== undefined) {
+    const { port, clauses } = contract;
+    count.leftOut += clauses.length;
+    await session.output.print(`left out  ${port}: ${lacking}`, { port, leftOut: clauses.length, problem: lacking });
+    return;
+  }
   count.leftOut += contract.clauses.length - applicable(contract, subject).length;
   for await (const { says, error } of checkContract(contract, subject)) {
     const { port } = contract;
@@ -96,6 +105,20 @@ async function checkLive<Port extends AsyncDisposable>(
     // Between two clauses, so that the last one has tidied up.
     if (session.call.signal?.aborted) throw abortError(session.call.signal);
   }
+}
+
+/** What the service says where nobody can write through the port; undefined where the clauses can tell. */
+async function whyLacking<Port extends AsyncDisposable>(
+  stores: RemoteStores,
+  check: LiveCheck<Port>,
+): Promise<string | undefined> {
+  await using store = check.open(stores);
+  try {
+    await check.probe(store);
+  } catch (error) {
+    if (hasReason(error, "UNSUPPORTED")) return failureOf(error).message;
+  }
+  return undefined;
 }
 
 function liveSubject<Port extends AsyncDisposable>(stores: RemoteStores, check: LiveCheck<Port>): Subject<Port> {

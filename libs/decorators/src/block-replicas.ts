@@ -11,6 +11,8 @@ export interface BlockReplica {
    * one that does not say, and is taken to be alone with its blocks.
    */
   readonly location: string | undefined;
+  /** Whether it is known not to answer: the others are asked before it. */
+  readonly failing?: boolean;
   /** Belongs to whoever lists the replica. */
   readonly store: BlockStore;
 }
@@ -58,7 +60,7 @@ export class BlockReplicas {
   }
 
   /**
-   * By rank for the key, but those that were UNAVAILABLE of late after the others.
+   * By rank for the key, but those that fail or were UNAVAILABLE of late after the others.
    *
    * @param key what is hashed beside the names: a digest
    * @param rather those to ask before the others
@@ -69,7 +71,8 @@ export class BlockReplicas {
     rather: (replica: BlockReplica) => boolean = () => true,
   ): BlockReplica[] {
     this.#forgive();
-    const handicap = (replica: BlockReplica) => (this.#avoided.has(replica.name) ? 2 : 0) + (rather(replica) ? 0 : 1);
+    const fails = ({ name, failing = false }: BlockReplica) => failing || this.#avoided.has(name);
+    const handicap = (replica: BlockReplica) => (fails(replica) ? 2 : 0) + (rather(replica) ? 0 : 1);
     return rank(key, replicas).sort((a, b) => handicap(a) - handicap(b));
   }
 

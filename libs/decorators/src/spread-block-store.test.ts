@@ -275,6 +275,21 @@ describe("SpreadBlockStore", () => {
     expect(await callsOf()).toBe(1);
   });
 
+  test("asks a replica that is known to fail only when nobody else is left", async () => {
+    const nodes = threeNodes({ shared: true });
+    const keys = await stored(nodes, 20);
+    for (const node of nodes) node.calls = 0;
+    for (const node of nodes.slice(0, 2)) node.failing = true;
+    const store = spreadOver(nodes);
+    for (const key of keys) await store.get(key);
+    await Array.fromAsync(store.getMany(keys));
+    await put(store, blocksOf(20));
+    expect(nodes.map(({ calls }) => calls)).toEqual([0, 0, 22]);
+    nodes[2]?.die(0);
+    await store.get(keys[0] as Key);
+    expect(nodes.map(({ calls }) => calls).toSorted()).toEqual([0, 1, 23]);
+  });
+
   test("without replicas is UNAVAILABLE, and says what its owner says of that", async () => {
     const store = spreadOver([]);
     const error = { reason: "UNAVAILABLE", message: "no replicas: set REPLICAS" };
@@ -292,6 +307,7 @@ class Node implements BlockReplica {
   readonly location: string;
   readonly blocks: Blocks;
   readonly store: BlockStore;
+  failing = false;
   /** Calls so far. */
   calls = 0;
   /** Streams that have begun and not ended. */

@@ -7,6 +7,7 @@ import { RemoteKeyValueStore } from "./kv/remote.ts";
 import { kvRoutes } from "./kv/routes.ts";
 import { loopback } from "./loopback.ts";
 import { serveGrpc } from "./server.ts";
+import { silentServer } from "./testing/silent-server.ts";
 
 describe("An address", () => {
   test.each([
@@ -56,6 +57,29 @@ describe("A channel", () => {
       resource: `127.0.0.1:${port}`,
       message: `no answer from 127.0.0.1:${port}: check that the service runs there and can be reached`,
     });
+  });
+
+  test("to a server that accepts connections and says nothing fails with UNAVAILABLE, or by its deadline", async () => {
+    await using silent = await silentServer();
+    await using channel = connect(silent.address, { connectMsMax: 200 });
+    const store = new RemoteKeyValueStore(channel);
+    await expect(store.get("a")).rejects.toMatchObject({ reason: "UNAVAILABLE", resource: silent.address });
+    await expect(Array.fromAsync(store.scan({}))).rejects.toMatchObject({ reason: "UNAVAILABLE" });
+    const deadline = Date.now() + 50;
+    await expect(store.get("a", { deadline })).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    const stop = new AbortController();
+    const call = store.get("a", { signal: stop.signal });
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ reason: "CANCELLED" });
+  });
+
+  test("that is closed while it waits for its connection ends its calls with UNAVAILABLE", async () => {
+    await using silent = await silentServer();
+    const channel = connect(silent.address);
+    const call = new RemoteKeyValueStore(channel).get("a");
+    await silent.connected;
+    await channel[Symbol.asyncDispose]();
+    await expect(call).rejects.toMatchObject({ reason: "UNAVAILABLE" });
   });
 
   test("finds its server again after a restart", async () => {

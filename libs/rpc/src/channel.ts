@@ -3,6 +3,7 @@ import type { Transport } from "@connectrpc/connect";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import { type ChannelOptions, Client, credentials } from "@grpc/grpc-js";
+import { connected, isConnected } from "./connection.ts";
 import { retryBufferBytes } from "./stream-call.ts";
 import { createGrpcTransport } from "./transport.ts";
 import { streamWindowBytes } from "./windows.ts";
@@ -15,13 +16,24 @@ export interface Channel extends AsyncDisposable {
   readonly transport: Transport;
 }
 
+/** A channel that knows whether there is somebody at its other end. */
+export interface Connection extends Channel {
+  /** Whether the connection stands. Asks for one where it does not. */
+  isConnected(): boolean;
+}
+
 /** What the other end of a channel may be tuned by. */
 export interface ChannelInit {
   /** Headers that go with every call, asked for when it begins. */
   readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
+  /** How long calls wait for the connection, in milliseconds. */
+  readonly connectMsMax?: number | undefined;
   /** Options of grpc-js that stand before those that Graviton chooses. */
   readonly options?: ChannelOptions | undefined;
 }
+
+/** As long as gRPC's own document on connections, connection-backoff.md, gives one at least. */
+const connectMsDefault = 20_000;
 
 const defaults: ChannelOptions = {
   "grpc.max_receive_message_length": messageBytesMax,
@@ -43,7 +55,7 @@ const defaults: ChannelOptions = {
  * @param address `host:port` or `http://host:port`
  * @throws StorageError INVALID_ARGUMENT for anything else
  */
-export function connect(address: string, init: ChannelInit = {}): Channel {
+export function connect(address: string, init: ChannelInit = {}): Connection {
   const { host, port } = parseAddress(address);
   const client = new Client(`dns:///${host}:${port}`, credentials.createInsecure(), {
     ...defaults,
@@ -51,34 +63,48 @@ export function connect(address: string, init: ChannelInit = {}): Channel {
     "grpc.enable_http_proxy": isLoopback(host) ? 0 : 1,
     ...init.options,
   });
-  return new GrpcChannel(client, `${host}:${port}`, init.headers);
+  return new GrpcChannel(client, `${host}:${port}`, init);
 }
 
-class GrpcChannel implements Channel {
+class GrpcChannel implements Connection {
   readonly address: string;
   readonly transport: Transport;
   readonly #client: Client;
+  readonly #connectMsMax: number;
   #closed = false;
 
-  constructor(client: Client, address: string, headers?: ChannelInit["headers"]) {
+  constructor(client: Client, address: string, { headers, connectMsMax = connectMsDefault }: ChannelInit) {
     this.#client = client;
     this.address = address;
+    this.#connectMsMax = connectMsMax;
     const { unary, stream } = createGrpcTransport(client, headers);
     this.transport = {
-      unary: async (...call) => {
-        this.#check();
-        return unary(...call);
-      },
-      stream: async (...call) => {
-        this.#check();
-        return stream(...call);
-      },
+      unary: async (method, signal, timeoutMs, ...rest) =>
+        unary(method, signal, await this.#connected(signal, timeoutMs), ...rest),
+      stream: async (method, signal, timeoutMs, ...rest) =>
+        stream(method, signal, await this.#connected(signal, timeoutMs), ...rest),
     };
+  }
+
+  isConnected(): boolean {
+    return !this.#closed && isConnected(this.#client);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#client.close();
+  }
+
+  /** Waits for the connection, and gives what is left of the call's time then. */
+  async #connected(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<number | undefined> {
+    this.#check();
+    const start = performance.now();
+    const lateAfterMs = Math.min(this.#connectMsMax, timeoutMs ?? Number.POSITIVE_INFINITY);
+    await connected(this.#client, signal, lateAfterMs).catch((error: unknown) => {
+      if (lateAfterMs !== timeoutMs) throw error;
+    });
+    this.#check();
+    return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - start));
   }
 
   /** grpc-js throws an error of its own for a client that is closed. */

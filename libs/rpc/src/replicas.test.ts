@@ -1,10 +1,11 @@
 import { createClient } from "@connectrpc/connect";
 import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { blobRoutesInPart } from "./blob-routes-in-part.ts";
 import { fromWire } from "./errors.ts";
 import { Replicas, type ReplicasChange } from "./replicas.ts";
 import { serveGrpc } from "./server.ts";
+import { silentServer } from "./testing/silent-server.ts";
 
 const hint = "set GRAVITON_MANIFEST_SERVICES";
 
@@ -59,6 +60,26 @@ describe("The replicas of a service", () => {
       ))
     );
     expect(replicas.current().map(({ resting }) => resting)).toEqual([false]);
+  });
+
+  test("that accept connections and say nothing are passed over until they speak, however long that takes", async () => {
+    await using alive = await counting(() => {});
+    await using silent = await silentServer();
+    const now = jest.spyOn(performance, "now");
+    try {
+      await using replicas = new Replicas({
+        ...init([alive.address, silent.address]),
+        channel: { connectMsMax: 100 },
+      });
+      await replicas.resolved;
+      const outcomes = await Array.fromAsync({ length: 4 }, () => stat(replicas).then(() => "served", reasonOf));
+      expect(outcomes.filter((outcome) => outcome === "UNAVAILABLE")).toHaveLength(1);
+      now.mockReturnValue(Number.MAX_SAFE_INTEGER);
+      for (let call = 0; call < 4; call += 1) await stat(replicas);
+      expect(replicas.current().map(({ resting }) => resting)).toContain(true);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   test("are all addresses of a name, asked again while the process runs", async () => {

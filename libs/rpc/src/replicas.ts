@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 import { Code, type StreamResponse, type Transport } from "@connectrpc/connect";
 import { StorageError } from "@graviton/ports/storage-error";
-import { type Channel, type ChannelInit, connect, parseAddress } from "./channel.ts";
+import { type Channel, type ChannelInit, type Connection, connect, parseAddress } from "./channel.ts";
 import { isConnectError } from "./errors.ts";
 
 /** Calls go elsewhere for this long after a replica did not answer, in milliseconds; twice as long each time that it does not. */
@@ -39,7 +39,7 @@ export interface Replica {
   /** `10.0.0.7:7481`. */
   readonly name: string;
   readonly channel: Channel;
-  /** Whether it failed to answer a moment ago. */
+  /** Whether it failed to answer a moment ago, or is out of reach since it did. */
   readonly resting: boolean;
 }
 
@@ -151,27 +151,29 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 class ReplicaChannel implements Replica {
   readonly name: string;
   readonly channel: Channel;
+  readonly #connection: Connection;
   #failures = 0;
   #restsUntil = 0;
 
   constructor(name: string, init: ChannelInit | undefined) {
     this.name = name;
-    const channel = connect(name, init);
+    this.#connection = connect(name, init);
     this.channel = {
-      address: channel.address,
-      transport: watched(channel.transport, {
+      address: name,
+      transport: watched(this.#connection.transport, {
         answered: () => {
           this.#failures = 0;
           this.#restsUntil = 0;
         },
         failed: (error) => this.#failed(error),
       }),
-      [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => this.#connection[Symbol.asyncDispose](),
     };
   }
 
   get resting(): boolean {
-    return performance.now() < this.#restsUntil;
+    if (this.#failures === 0) return false;
+    return performance.now() < this.#restsUntil || !this.#connection.isConnected();
   }
 
   #failed(error: unknown): void {

@@ -46,15 +46,21 @@ export class BlockServices {
 class BlockService implements BlockReplica {
   readonly name: string;
   readonly store: BlockStore;
+  readonly #replica: Replica;
   readonly #remote: RemoteBlockStore;
   #location: string | undefined;
   #asking: Promise<void> | undefined;
   #askAt = 0;
 
   constructor(replica: Replica, observer: Observer) {
+    this.#replica = replica;
     this.name = replica.name;
     this.#remote = new RemoteBlockStore(replica.channel);
     this.store = observed(this.#remote, "RemoteBlockStore", observer);
+  }
+
+  get failing(): boolean {
+    return this.#replica.resting;
   }
 
   get location(): string | undefined {

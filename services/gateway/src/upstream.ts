@@ -21,7 +21,10 @@ export interface UpstreamInit {
  * A process that stands still, or a machine that is gone, takes its calls with it until somebody notices: between machines
  * of one cluster that may be seconds.
  */
-const keepalive = { "grpc.keepalive_time_ms": 5000, "grpc.keepalive_timeout_ms": 3000 };
+const patience = {
+  connectMsMax: 5000,
+  options: { "grpc.keepalive_time_ms": 5000, "grpc.keepalive_timeout_ms": 3000 },
+};
 
 /** A service behind the gateway: its replicas, and whether one of them serves. */
 export class Upstream implements Dependency, AsyncDisposable {
@@ -40,7 +43,7 @@ export class Upstream implements Dependency, AsyncDisposable {
       addresses,
       hint: `set ${variable}`,
       resolveMs: context.config.resolveSeconds * 1000,
-      channel: { headers: context.headers, options: keepalive },
+      channel: { headers: context.headers, ...patience },
       onChange: (change) => {
         const level = change.failed.length > 0 ? "warn" : "info";
         context.log[level]({ service: name, ...change }, "replicas");
