@@ -2,7 +2,7 @@ import { CasBlobStore } from "@graviton/cas/cas-blob-store";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
 import type { Damage, Subject } from "@graviton/conformance/contract";
-import { describeContract } from "@graviton/conformance/describe-contract";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { BlobStore } from "@graviton/ports/blob-store";
 import { parseKey } from "@graviton/ports/key";
 import { postgresCapabilities } from "@graviton/postgres/capabilities";

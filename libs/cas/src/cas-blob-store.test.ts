@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
-import { describeContract } from "@graviton/conformance/describe-contract";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
 import { InMemoryManifestStore, ManifestStorage } from "@graviton/memory/manifest-store";
 import { damageBlock, memorySubject } from "@graviton/memory/testing/memory-subject";

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { utf8 } from "@graviton/conformance/content";
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { keyValueStoreContract } from "@graviton/conformance/key-value-store";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import { InMemoryKeyValueStore } from "@graviton/memory/key-value-store";
 import { memorySubject } from "@graviton/memory/testing/memory-subject";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
 import type { Damage, Subject } from "@graviton/conformance/contract";
-import { describeContract } from "@graviton/conformance/describe-contract";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import { levelCapabilities } from "@graviton/leveldb/capabilities";
 import type { BlobStore } from "@graviton/ports/blob-store";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";

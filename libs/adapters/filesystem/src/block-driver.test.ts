@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { blockStoreContract } from "@graviton/conformance/block-store";
 import type { Harness, Subject } from "@graviton/conformance/contract";
-import { describeContract } from "@graviton/conformance/describe-contract";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { BlockStore } from "@graviton/ports/block-store";
 import { RemoteBlockStore } from "@graviton/rpc/block/remote";
 import { blockRoutes } from "@graviton/rpc/block/routes";

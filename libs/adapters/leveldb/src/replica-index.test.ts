@@ -1,5 +1,5 @@
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { replicaIndexContract } from "@graviton/conformance/replica-index";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { ReplicaIndex } from "@graviton/ports/replica-index";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";

@@ -1,6 +1,6 @@
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { blockStoreContract } from "@graviton/conformance/block-store";
-import { describeContract } from "@graviton/conformance/describe-contract";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import { RemoteBlockStore } from "@graviton/rpc/block/remote";
 import { blockRoutes } from "@graviton/rpc/block/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";

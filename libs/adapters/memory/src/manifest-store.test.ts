@@ -1,5 +1,5 @@
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { manifestStoreContract } from "@graviton/conformance/manifest-store";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import { RemoteManifestStore } from "@graviton/rpc/manifest/remote";
 import { manifestRoutes } from "@graviton/rpc/manifest/routes";
 import { overGrpc } from "@graviton/rpc/over-grpc";

@@ -1,5 +1,5 @@
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { rangeTrackerContract } from "@graviton/conformance/range-tracker";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { ByteSpan } from "@graviton/ports/byte-range";
 import { spansPerLocatorMax } from "@graviton/ports/limits";
 import { parseLocator } from "@graviton/ports/locator";

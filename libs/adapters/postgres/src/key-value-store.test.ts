@@ -1,5 +1,5 @@
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { keyValueStoreContract } from "@graviton/conformance/key-value-store";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";
 import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
 import { kvRoutes } from "@graviton/rpc/kv/routes";

@@ -1,5 +1,5 @@
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { objectStoreContract } from "@graviton/conformance/object-store";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { MutableObjectStore } from "@graviton/ports/object-store";
 import { RemoteObjectStore } from "@graviton/rpc/object/remote";
 import { objectRoutes } from "@graviton/rpc/object/routes";

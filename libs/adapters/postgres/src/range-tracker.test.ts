@@ -1,5 +1,5 @@
-import { describeContract } from "@graviton/conformance/describe-contract";
 import { rangeTrackerContract } from "@graviton/conformance/range-tracker";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { RangeTracker } from "@graviton/ports/range-tracker";
 import { overGrpc } from "@graviton/rpc/over-grpc";
 import { RemoteRangeTracker } from "@graviton/rpc/range/remote";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
 import { keyOf } from "@graviton/cas/hasher";
 import { blockStoreContract } from "@graviton/conformance/block-store";
-import { describeContract } from "@graviton/conformance/describe-contract";
+import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import type { BlockStore } from "@graviton/ports/block-store";
 import { RemoteBlockStore } from "@graviton/rpc/block/remote";
 import { blockRoutes } from "@graviton/rpc/block/routes";

@@ -1,6 +1,6 @@
 import { describe, test } from "@jest/globals";
-import { clauseMsMax } from "./check-contract.ts";
-import { applicable, type Contract, type Subject } from "./contract.ts";
+import { clauseMsMax } from "../check-contract.ts";
+import { applicable, type Contract, type Subject } from "../contract.ts";
 
 /** Runs a contract under Jest: one test a clause, each on a harness of its own. */
 export function describeContract<Port>(contract: Contract<Port>, subject: Subject<Port>): void {
