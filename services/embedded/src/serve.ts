@@ -31,7 +31,7 @@ export interface EmbeddedConfig {
   readonly httpPort: number;
   /** How long calls in flight may take to end once it drains, in milliseconds. */
   readonly graceMs: number;
-  /** Calls that move bytes at once; each holds some 20 MiB at most, so this bounds the process's memory. */
+  /** Calls that move bytes at once; each holds some 40 MiB at most, so this bounds the process's memory. */
   readonly callsMax?: number;
   /** How long such a call waits for its place before it gets EXHAUSTED, in milliseconds. */
   readonly placeWaitMs?: number;
