@@ -4,6 +4,7 @@ import { PostgresDatabase } from "@graviton/postgres/database";
 import { PostgresManifestStore } from "@graviton/postgres/manifest-store";
 import { type PostgresServer, postgresServer, whyUnavailable } from "@graviton/postgres/testing/postgres-server";
 import { withClient } from "@graviton/postgres/testing/postgres-subject";
+import { tuneGarbageCollection } from "@graviton/service/garbage-collection";
 import { Child } from "./child.ts";
 import { keyOfBlock } from "./numbered-blocks.ts";
 
@@ -18,6 +19,7 @@ const settings = ["shared_buffers=2GB", "max_wal_size=8GB", "fsync=on"];
 
 /** Which of many keys are missing, among more and more known blocks; and manifests of more and more entries. */
 export async function benchPostgres(): Promise<void> {
+  tuneGarbageCollection();
   const reason = whyUnavailable();
   if (reason !== undefined) return console.log(`\nPostgres: left out, ${reason}`);
   await using server = await postgresServer(settings);
