@@ -33,16 +33,18 @@ export const blobStoreContract: Contract<BlobStore> = {
     ),
 
     clause("Every chunker gives back the bytes that it cut.", async (store) => {
-      const lines = utf8(Array.from({ length: 5000 }, (_, line) => `${line} ${freshKey().digest}\r\n`).join(""));
-      const chunkers: BlobWritePlan["chunker"][] = [
-        undefined,
-        { kind: "fastcdc", averageBytes: 4096, normalization: 0, seed: 2n ** 64n - 1n },
-        { kind: "fixed" },
-        { kind: "delimiter", maximumBytes: 1024 },
-        { kind: "delimiter", delimiter: utf8("\r\n"), include: false },
+      // More lines than a page of a manifest has entries; and bytes that few cuts or many go through.
+      const lines = utf8(Array.from({ length: 1500 }, (_, line) => `${line} ${freshKey().digest}\r\n`).join(""));
+      const [many, few] = [freshBytes(3_000_000), freshBytes(200_000)];
+      const cases: [BlobWritePlan["chunker"], Uint8Array][] = [
+        [undefined, many],
+        [{ kind: "fastcdc", averageBytes: 4096, normalization: 0, seed: 2n ** 64n - 1n }, few],
+        [{ kind: "fixed" }, many],
+        [{ kind: "delimiter", maximumBytes: 1024 }, few],
+        [{ kind: "delimiter", delimiter: utf8("\r\n"), include: false }, many],
       ];
-      for (const chunker of chunkers) {
-        for (const bytes of [lines, freshBytes(3_000_000)]) {
+      for (const [chunker, random] of cases) {
+        for (const bytes of [lines, random]) {
           const { confirmed } = await put(store, bytes, { algorithm: "sha256", chunker });
           assert.deepEqual(confirmed.key, sha256KeyOf(bytes));
           expectBytes(await readAll(store.get(confirmed.key)), bytes, `the bytes cut by ${chunker?.kind}`);
