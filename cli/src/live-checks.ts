@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
 import { blockStoreContract } from "@graviton/conformance/block-store";
+import { freshKey } from "@graviton/conformance/content";
 import type { Contract } from "@graviton/conformance/contract";
 import { keyValueStoreContract } from "@graviton/conformance/key-value-store";
 import { manifestStoreContract } from "@graviton/conformance/manifest-store";
@@ -9,7 +9,7 @@ import { rangeTrackerContract } from "@graviton/conformance/range-tracker";
 import { replicaIndexContract } from "@graviton/conformance/replica-index";
 import type { BlobStore } from "@graviton/ports/blob-store";
 import type { BlockStore } from "@graviton/ports/block-store";
-import { digestBytes, formatKey, type Key, parseKey } from "@graviton/ports/key";
+import { formatKey, type Key, parseKey } from "@graviton/ports/key";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";
 import { keyValueBatchOperationsMax } from "@graviton/ports/limits";
 import { formatLocator, parseLocator } from "@graviton/ports/locator";
@@ -60,7 +60,7 @@ export const blobCheck: LiveCheck<BlobStore> = {
 export const blockCheck: LiveCheck<BlockStore> = {
   contract: blockStoreContract,
   open: (stores) => stores.blocks(),
-  probe: (store) => store.delete([nothing()]),
+  probe: (store) => store.delete([freshKey()]),
   noting: (store, names) =>
     withMethods(store, {
       async *putBlocks(plan, blocks, options) {
@@ -81,7 +81,7 @@ export const blockCheck: LiveCheck<BlockStore> = {
 export const manifestCheck: LiveCheck<ManifestStore> = {
   contract: manifestStoreContract,
   open: (stores) => stores.manifests(),
-  probe: (store) => store.delete(nothing()),
+  probe: (store) => store.delete(freshKey()),
   noting: (store, names) =>
     withMethods(store, {
       async put(header, pages, options) {
@@ -127,7 +127,7 @@ export const objectCheck: LiveCheck<MutableObjectStore> = {
 export const replicaCheck: LiveCheck<ReplicaIndex> = {
   contract: replicaIndexContract,
   open: (stores) => stores.replicas(),
-  probe: (store) => store.replicas(nothing()),
+  probe: (store) => store.replicas(freshKey()),
   noting: (store, names) =>
     withMethods(store, {
       async update(key, locators, options) {
@@ -178,11 +178,7 @@ export const keyValueCheck: LiveCheck<KeyValueStore> = {
   },
 };
 
-/** A key that nobody has. */
-function nothing(): Key {
-  return { algorithm: "blake3", digest: randomBytes(digestBytes).toString("hex"), size: 1 };
-}
-
+/** A place of no technology that a server has. */
 const nowhere = parseLocator("mem://nowhere/nothing");
 
 function noteKey(names: Set<string>, key: Key): void {

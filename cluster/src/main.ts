@@ -9,7 +9,7 @@ print("Starting Postgres, an S3 and eight processes of Graviton; this takes some
 const cluster = await startCluster({
   usualPorts: true,
   log: (_, line) => {
-    if (verbose || /"level":"(warn|error)"/.test(line)) print(line);
+    if (verbose || /"level":"(warn|error|fatal)"/.test(line)) print(line);
   },
 }).catch((error: unknown) => {
   print(`The cluster cannot start: ${Error.isError(error) ? error.message : String(error)}`);

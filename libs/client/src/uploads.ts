@@ -55,9 +55,13 @@ export async function uploadOfFile(path: string): Promise<Upload> {
 }
 
 /** The upload as the input of a call: each iterator opens it, and where it is repeatable the call may be made again. */
-export function sourceOf({ repeatable, open }: Pick<Upload, "repeatable" | "open">): AsyncIterable<Uint8Array> {
-  const source = { replayable: repeatable, [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
-  return source;
+export function sourceOf({ repeatable, open }: Pick<Upload, "repeatable" | "open">): UploadStream {
+  return { replayable: repeatable, [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
+}
+
+/** Bytes that say whether they can be read again from their beginning. */
+export interface UploadStream extends AsyncIterable<Uint8Array> {
+  readonly replayable: boolean;
 }
 
 /** The file's own name as a blob's attribute; undefined for a name that is not text, since attributes are. */

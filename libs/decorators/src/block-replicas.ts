@@ -72,8 +72,11 @@ export class BlockReplicas {
   ): BlockReplica[] {
     this.#forgive();
     const fails = ({ name, failing = false }: BlockReplica) => failing || this.#avoided.has(name);
-    const handicap = (replica: BlockReplica) => (fails(replica) ? 2 : 0) + (rather(replica) ? 0 : 1);
-    return rank(key, replicas).sort((a, b) => handicap(a) - handicap(b));
+    const ranked = rank(key, replicas).map((replica) => ({
+      replica,
+      handicap: (fails(replica) ? 2 : 0) + (rather(replica) ? 0 : 1),
+    }));
+    return ranked.sort((a, b) => a.handicap - b.handicap).map(({ replica }) => replica);
   }
 
   /**

@@ -99,9 +99,10 @@ class GrpcChannel implements Connection {
   async #connected(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<number | undefined> {
     this.#check();
     const start = performance.now();
-    const lateAfterMs = Math.min(this.#connectMsMax, timeoutMs ?? Number.POSITIVE_INFINITY);
-    await connected(this.#client, signal, lateAfterMs).catch((error: unknown) => {
-      if (lateAfterMs !== timeoutMs) throw error;
+    const endsFirst = timeoutMs !== undefined && timeoutMs <= this.#connectMsMax;
+    await connected(this.#client, signal, endsFirst ? timeoutMs : this.#connectMsMax).catch((error: unknown) => {
+      // A call that has no time left says so itself.
+      if (!endsFirst) throw error;
     });
     this.#check();
     return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - start));

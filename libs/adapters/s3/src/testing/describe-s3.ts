@@ -10,7 +10,8 @@ export interface TestS3 extends S3Engine {
 /**
  * Describes tests that need an S3: once for each engine that is installed, which runs from the first to the last of
  * them. `GRAVITON_TEST_S3_ENGINE` restricts them to one; `GRAVITON_TEST_S3_ENDPOINT` gives the S3 of somebody else
- * instead, and the engine's name then says which one it is, since MinIO keeps one promise less. Where there is none they show as skipped, with the reason in their name; on a CI they fail.
+ * instead, and the engine's name then says which one it is, since MinIO keeps one promise less. Where there is none they
+ * show as skipped, with the reason in their name; on a CI they fail.
  *
  * @param define gets the kind, and the S3's getter, to be called within tests only
  * @param engines those that matter to the tests
