@@ -33,15 +33,18 @@ describePostgres("The table of blocks", (server) => {
     expect(await findMissing(opened.database, asked)).toEqual([...keys.slice(1000), ...keys.slice(2500)]);
   });
 
-  test("keeps apart digests that begin alike", async () => {
-    await using opened = await testDatabase(server());
-    const keys = Array.from({ length: 100 }, () => ({
-      ...randomKey(),
-      digest: `00000000${randomKey().digest.slice(8)}`,
-    }));
-    await record(opened.database, keys.slice(0, 50));
-    expect(await findMissing(opened.database, keys)).toEqual(keys.slice(50));
-  });
+  test.each(["00000000", "7fffffffffffffff", "80000000", "ffffffffffffffff"])(
+    "keeps apart digests that all begin with %s",
+    async (start) => {
+      await using opened = await testDatabase(server());
+      const keys = Array.from({ length: 100 }, () => ({
+        ...randomKey(),
+        digest: start + randomKey().digest.slice(start.length),
+      }));
+      await record(opened.database, keys.slice(0, 50));
+      expect(await findMissing(opened.database, keys)).toEqual(keys.slice(50));
+    },
+  );
 });
 
 function randomKey(): Key {

@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";
+import { findMissing } from "./block-keys.ts";
 import { PostgresDatabase } from "./database.ts";
 import { PostgresKeyValueStore } from "./key-value-store.ts";
 import { migrate, migrations } from "./migrate.ts";
@@ -66,6 +68,24 @@ describePostgres("Migrations", (server) => {
       await client.query(`DROP TABLE ${config.schema}.objects`);
     });
     expect(await migrate(config)).toEqual((await migrations()).slice(1).map(({ name }) => name));
+    await dropSchema(config);
+  });
+
+  test("Blocks that were recorded before the step that changes their index are known after it.", async () => {
+    const config = ownSchema(server());
+    const digest = randomBytes(32).toString("hex");
+    await withClient(config, async (client) => {
+      await client.query(`CREATE SCHEMA ${config.schema}`);
+      await client.query("CREATE TABLE schema_migrations (number integer PRIMARY KEY, name text NOT NULL)");
+      for (const { number, name, statements } of (await migrations()).slice(0, 4)) {
+        await client.query(statements);
+        await client.query("INSERT INTO schema_migrations VALUES ($1, $2)", [number, name]);
+      }
+      await client.query("INSERT INTO blocks VALUES (decode($1, 'hex'), 10, 1)", [digest]);
+    });
+    await using database = await PostgresDatabase.open(config);
+    const other = { algorithm: "sha256", digest, size: 11 } as const;
+    expect(await findMissing(database, [{ algorithm: "sha256", digest, size: 10 }, other])).toEqual([other]);
     await dropSchema(config);
   });
 
