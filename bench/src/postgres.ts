@@ -33,17 +33,19 @@ async function benchFindMissing(server: PostgresServer, store: PostgresManifestS
   console.log(
     `\nfindMissingBlocks of ${askedAtOnce.toLocaleString("en")} keys, half of them known: median and worst of ${runs},`,
   );
-  console.log("and the median as a share of a bare SELECT that joins the same digests, as an array, with the table");
+  console.log("and the median as a share of a bare SELECT that joins as many digests, as arrays, with the table");
   for (let from = 0, known = 1000; known <= 10_000_000; from = known, known *= 10) {
     await fill(server, from, known);
     const { ours, bare } = await withClient(server.config, async (client) => {
-      const select = "SELECT digest FROM blocks JOIN unnest($1::bytea[]) AS asked (digest) USING (digest)";
+      const select = `SELECT digest FROM blocks
+        JOIN unnest($1::bigint[], $2::bytea[]) AS asked (digest_start, digest) USING (digest_start, digest)`;
       const [ours, bare]: [number[], number[]] = [[], []];
       for (let run = -warmUpRuns; run < runs; run += 1) {
         const keys = someKeys(known);
         ours.push(await milliseconds(() => store.findMissingBlocks(keys)));
         const digests = someKeys(known).map(({ digest }) => Buffer.from(digest, "hex"));
-        bare.push(await milliseconds(() => client.query(select, [digests])));
+        const starts = digests.map((digest) => digest.readBigInt64BE());
+        bare.push(await milliseconds(() => client.query(select, [starts, digests])));
       }
       return { ours: ours.slice(warmUpRuns), bare: bare.slice(warmUpRuns) };
     });
