@@ -4,7 +4,8 @@ import { Client } from "pg";
 import { postgresCapabilities } from "../capabilities.ts";
 import { clientConfig, type PostgresConfig } from "../config.ts";
 import { PostgresDatabase } from "../database.ts";
-import type { PostgresServer } from "./postgres-server.ts";
+import { migrate } from "../migrate.ts";
+import { isOwnServer, type PostgresServer } from "./postgres-server.ts";
 
 /** How to make one of the stores of this package. */
 export interface PostgresParts<Port> {
@@ -25,19 +26,39 @@ export function postgresSubject<Port>(server: () => PostgresServer, parts: Postg
     damageable: parts.damage !== undefined,
     async start() {
       const config = ownSchema(server());
+      await migrate(config);
+      const modest = await modestUser(config);
       return {
         async open() {
-          const database = await PostgresDatabase.open(config);
+          const database = await PostgresDatabase.open({ ...modest, migrate: false });
           return parts.open(database, () => database[Symbol.asyncDispose]());
         },
         async damage(name) {
           const { rowCount } = await withClient(config, (client) => client.query(parts.damage ?? "", [name]));
           if (rowCount === 0) throw new Error(`there is nothing to damage under ${name}`);
         },
-        [Symbol.asyncDispose]: () => dropSchema(config),
+        async [Symbol.asyncDispose]() {
+          await dropSchema(config);
+          if (modest !== config) await withClient(config, (client) => client.query(`DROP ROLE "${config.schema}"`));
+        },
       };
     },
   };
+}
+
+/**
+ * Somebody who may do with the tables what services do, and nothing else, as a deployment would have it that migrates
+ * apart. On a server that is not the tests' own nobody makes users.
+ */
+async function modestUser(config: PostgresConfig & { schema: string }): Promise<PostgresConfig> {
+  if (!isOwnServer) return config;
+  const { schema } = config;
+  await withClient(config, async (client) => {
+    await client.query(`CREATE ROLE "${schema}" LOGIN`);
+    await client.query(`GRANT USAGE ON SCHEMA "${schema}" TO "${schema}"`);
+    await client.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "${schema}" TO "${schema}"`);
+  });
+  return { ...config, user: schema };
 }
 
 /** A schema that nobody else uses. */
