@@ -116,16 +116,28 @@ export class CasBlockStore implements BlockStore {
     done.promise.catch(() => {});
     this.#writing.set(name, done.promise);
     try {
-      const [present = false] = await this.#driver.has([key], signal);
-      if (!present || plan.duplicates === "rewrite") await this.#driver.write(key, bytes, signal);
+      const added = await this.#put(plan, key, bytes, signal);
       done.resolve();
-      return { kind: "stored", key, status: present ? "DUPLICATE" : "FRESH" };
+      return { kind: "stored", key, status: added ? "FRESH" : "DUPLICATE" };
     } catch (error) {
       done.reject(error);
       throw error;
     } finally {
       this.#writing.delete(name);
     }
+  }
+
+  /** Whether the block was not there. */
+  async #put(
+    plan: ResolvedBlockWritePlan,
+    key: Key,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    if (plan.duplicates !== "rewrite") return this.#driver.add(key, bytes, signal);
+    const [present] = await this.#driver.has([key], signal);
+    await this.#driver.write(key, bytes, signal);
+    return !present;
   }
 
   async #read(key: Key, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -98,6 +98,9 @@ export interface BlockDriver extends AsyncDisposable {
    */
   write(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
 
+  /** As {@link write}, but only where the block is not there: tells whether it was not. */
+  add(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<boolean>;
+
   /** Removes one block; absent is a success. */
   remove(key: Key, signal?: AbortSignal): Promise<void>;
 }

@@ -10,6 +10,7 @@ import { overGrpc } from "@graviton/rpc/over-grpc";
 import { expect, test } from "@jest/globals";
 import { S3BlockDriver } from "./block-driver.ts";
 import { S3Bucket } from "./bucket.ts";
+import { conditionProxy } from "./testing/condition-proxy.ts";
 import { cuttingProxy } from "./testing/cutting-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
 import { flipBlock, ownPrefix, s3Subject } from "./testing/s3-subject.ts";
@@ -54,6 +55,46 @@ describeS3("S3BlockStore", (s3, kind) => {
     expect(bytes.equals((await driver.read(key)) ?? Buffer.alloc(0))).toBe(true);
   });
 
+  test("A new block costs one request once S3 was seen to heed conditions, and one of many that are there no bytes.", async () => {
+    await using proxy = await conditionProxy(s3().endpoint, "heeded");
+    await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+    const driver = new S3BlockDriver(bucket);
+    await add(driver, "first");
+    const costs: [string, boolean, string[]][] = [
+      ["second", true, ["PUT"]],
+      ["second", false, ["PUT", "HEAD"]],
+      ["second", false, ["HEAD"]],
+      ["third", true, ["HEAD", "PUT"]],
+      ["fourth", true, ["PUT"]],
+    ];
+    for (const [text, isNew, methods] of costs) {
+      proxy.methods.length = 0;
+      expect(await add(driver, text)).toBe(isNew);
+      // Whether the bucket is there may be asked with any "not found".
+      expect(proxy.methods.filter((method) => method !== "GET")).toEqual(methods);
+    }
+  });
+
+  test.each(["ignored", "refused"] as const)("A block is new once where conditions are %s.", async (treatment) => {
+    await using proxy = await conditionProxy(s3().endpoint, treatment);
+    await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+    const driver = new S3BlockDriver(bucket);
+    for (const text of ["first", "second", "third"]) {
+      expect(await add(driver, text)).toBe(true);
+      expect(await add(driver, text)).toBe(false);
+    }
+  });
+
+  test("An object of another size, where a block should be, is replaced.", async () => {
+    await using bucket = S3Bucket.open(ownPrefix(s3()));
+    const driver = new S3BlockDriver(bucket);
+    await add(driver, "first");
+    const key = keyOf("blake3", Buffer.from("whole"));
+    await driver.write(key, Buffer.from("who"));
+    expect(await add(driver, "whole")).toBe(true);
+    expect(await driver.read(key)).toEqual(Buffer.from("whole"));
+  });
+
   test("Where one of many questions about presence fails, all end.", async () => {
     await using proxy = await cuttingProxy(s3().endpoint);
     await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint, requestsMax: 8 });
@@ -69,3 +110,8 @@ describeS3("S3BlockStore", (s3, kind) => {
     expect(proxy.openMost).toBeLessThanOrEqual(8);
   });
 });
+
+function add(driver: S3BlockDriver, text: string): Promise<boolean> {
+  const bytes = Buffer.from(text);
+  return driver.add(keyOf("blake3", bytes), bytes);
+}

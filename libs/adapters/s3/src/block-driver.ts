@@ -5,7 +5,7 @@ import type { Key } from "@graviton/ports/key";
 import { hasReason } from "@graviton/ports/storage-error";
 import { readBody } from "./body.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { isAbsent } from "./errors.ts";
+import { isAbsent, isConnectionBroken, isPreconditionFailed, statusOf } from "./errors.ts";
 import { blockReadsMax, blocksAtOnce, questionsAtOnce } from "./limits.ts";
 import { hashedAs } from "./payload-hash.ts";
 
@@ -17,6 +17,9 @@ export class S3BlockDriver implements BlockDriver {
   readonly concurrency = blocksAtOnce;
   readonly #bucket: S3Bucket;
   readonly #close: () => Promise<void>;
+  /** Undefined until the first block was added, which is offered once more to see. */
+  #heedsConditions: boolean | undefined;
+  #lastWasThere = false;
 
   /** @param close called on dispose, by a driver that owns its bucket to dispose of it */
   constructor(bucket: S3Bucket, close: () => Promise<void> = async () => {}) {
@@ -60,7 +63,27 @@ export class S3BlockDriver implements BlockDriver {
   }
 
   async write(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#bucket.answerInTheEnd(() => this.#putCommand(key, bytes), signal, nothing);
+    await this.#bucket.answerInTheEnd(
+      () => this.#putCommand(key, bytes),
+      signal,
+      () => undefined,
+    );
+  }
+
+  /**
+   * One request for a block that follows a new one: a write on the condition that it is not there. After one that was
+   * there presence is asked for first, which spares S3 the bytes of many that are. So it is too until this S3 was seen to
+   * heed conditions, since some take them and write all the same, and others refuse them.
+   */
+  async add(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<boolean> {
+    const expectsNew = this.#heedsConditions && !this.#lastWasThere;
+    if (expectsNew && (await this.#addOnCondition(key, bytes, signal)) === "added") return true;
+    // What is there may be of another size, and no block.
+    const [present = false] = await this.has([key], signal);
+    this.#lastWasThere = present;
+    if (!present) await this.write(key, bytes, signal);
+    if (this.#heedsConditions === undefined) await this.#offerAgain(key, bytes, signal);
+    return !present;
   }
 
   async remove(key: Key, signal?: AbortSignal): Promise<void> {
@@ -78,9 +101,26 @@ export class S3BlockDriver implements BlockDriver {
     return answer !== "absent" && answer.ContentLength === key.size;
   }
 
+  /** Sees whether S3 heeds conditions, by a block that is there. */
+  async #offerAgain(key: Key, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    this.#heedsConditions = false;
+    let answer: Addition = "unclear";
+    try {
+      answer = await this.#addOnCondition(key, bytes, signal);
+    } finally {
+      this.#heedsConditions = answer === "unclear" ? undefined : answer === "there";
+    }
+  }
+
+  async #addOnCondition(key: Key, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Addition> {
+    const command = () => this.#putCommand(key, bytes, "*");
+    const answer = await this.#bucket.answerInTheEnd(command, signal, whyNotAdded);
+    return typeof answer === "string" ? answer : "added";
+  }
+
   /** With what S3 needs to tell whether the bytes arrived as they are, without hashing once more what already is. */
-  #putCommand(key: Key, bytes: Uint8Array): PutObjectCommand {
-    const input = { Bucket: this.#bucket.name, Key: this.#keyOf(key) };
+  #putCommand(key: Key, bytes: Uint8Array, IfNoneMatch?: "*"): PutObjectCommand {
+    const input = { Bucket: this.#bucket.name, Key: this.#keyOf(key), IfNoneMatch };
     if (key.algorithm === "sha256") return new PutObjectCommand({ ...input, Body: hashedAs(bytes, key.digest) });
     const checksum = Buffer.alloc(4);
     checksum.writeUInt32BE(crc32(bytes));
@@ -97,4 +137,13 @@ function absent(error: unknown): "absent" | undefined {
   return isAbsent(error) ? "absent" : undefined;
 }
 
-function nothing(): undefined {}
+/** What became of a block that was to be added on the condition that it is not there. */
+type Addition = "added" | "there" | "refused" | "unclear";
+
+function whyNotAdded(error: unknown): Exclude<Addition, "added"> | undefined {
+  if (isPreconditionFailed(error)) return "there";
+  if (statusOf(error) === notImplemented) return "refused";
+  return isConnectionBroken(error) ? "unclear" : undefined;
+}
+
+const notImplemented = 501;

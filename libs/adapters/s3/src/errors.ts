@@ -38,6 +38,11 @@ export function isWriteConflict(error: unknown): boolean {
   return Error.isError(error) && ["ConditionalRequestConflict", "OperationAborted"].includes(error.name);
 }
 
+/** True for a connection that broke while the request was on it. Some S3s break it with a refusal that no longer arrives. */
+export function isConnectionBroken(error: unknown): boolean {
+  return ["ECONNRESET", "EPIPE"].includes(networkCode(error) ?? "");
+}
+
 /** True for an upload in parts that S3 does not know any more. */
 export function isUploadGone(error: unknown): boolean {
   return Error.isError(error) && error.name === "NoSuchUpload";
