@@ -34,5 +34,6 @@ USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.GRAVITON_ADMIN_PORT ?? 9480}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 
-ENTRYPOINT ["node"]
+# The option is that of nodeOptions in libs/service/src/garbage-collection.ts.
+ENTRYPOINT ["node", "--initial-old-space-size=128"]
 CMD ["services/gateway/src/main.ts"]

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { nodeOptions } from "../libs/service/src/garbage-collection.ts";
 import { fallbackOf, settings } from "../libs/service/src/settings.ts";
 import { check, describeWith, root } from "./testing/checkers.ts";
 import { faultsOf, processOf } from "./testing/environment.ts";
@@ -143,6 +144,11 @@ describeWith(["hadolint"], "Dockerfile", () => {
   test("has nothing that hadolint finds fault with", () => {
     expect(check("hadolint", ["Dockerfile"])).toBe("");
   });
+});
+
+test("The image starts Node as a cluster on one machine does", () => {
+  const [, entrypoint = ""] = /^ENTRYPOINT (.*)$/m.exec(readFileSync(join(root, "Dockerfile"), "utf8")) ?? [];
+  expect(JSON.parse(entrypoint)).toEqual(["node", ...nodeOptions]);
 });
 
 test("What ships is no development dependency as well: the image would lack it", () => {

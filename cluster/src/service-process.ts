@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { nodeOptions } from "@graviton/service/garbage-collection";
 
 /** One process of the cluster. */
 export interface ServiceProcessInit {
@@ -119,7 +120,7 @@ async function spawnService({
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("GRAVITON_"));
   const main = join(import.meta.dirname, "../../services", service, "src/main.ts");
   const watch = join(import.meta.dirname, "end-with-parent.ts");
-  const child = spawn(process.execPath, ["--import", watch, main], {
+  const child = spawn(process.execPath, [...nodeOptions, "--import", watch, main], {
     env: { ...Object.fromEntries(own), ...settings },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });

@@ -13,3 +13,10 @@ export function tuneGarbageCollection(): void {
   setFlagsFromString("--external-memory-accounted-in-global-limit");
   setFlagsFromString("--semi-space-growth-factor=1");
 }
+
+/**
+ * What such a process is to be started with besides, since it cannot be set later: the MiB of heap and buffers that may
+ * come together before V8 looks for what is old. By itself it begins with much less and looks far more often, without a
+ * lower peak.
+ */
+export const nodeOptions: readonly string[] = ["--initial-old-space-size=128"];
