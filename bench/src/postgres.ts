@@ -54,7 +54,7 @@ async function benchFindMissing(server: PostgresServer, store: PostgresManifestS
   }
 }
 
-/** Records blocks past the store. In the order of the index, which is many times faster when there are millions. */
+/** Records blocks past the store. In order, which is many times faster when there are millions. */
 async function fill(server: PostgresServer, from: number, to: number): Promise<void> {
   await withClient({ ...server.config, statementTimeoutMs: 0 }, async (client) => {
     await client.query("SET work_mem = '512MB'");

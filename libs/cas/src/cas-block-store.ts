@@ -134,9 +134,10 @@ export class CasBlockStore implements BlockStore {
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    if (plan.duplicates !== "rewrite") return this.#driver.add(key, bytes, signal);
+    const isRewrite = plan.duplicates === "rewrite";
+    if (!isRewrite && this.#driver.add !== undefined) return this.#driver.add(key, bytes, signal);
     const [present] = await this.#driver.has([key], signal);
-    await this.#driver.write(key, bytes, signal);
+    if (!present || isRewrite) await this.#driver.write(key, bytes, signal);
     return !present;
   }
 

@@ -98,8 +98,11 @@ export interface BlockDriver extends AsyncDisposable {
    */
   write(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
 
-  /** As {@link write}, but only where the block is not there: tells whether it was not. */
-  add(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * As {@link write}, but only where the block is not there, for a technology that does both in one step: tells whether
+   * it was not there. Where an answer was lost and the driver tried again, it may have been its own.
+   */
+  add?(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<boolean>;
 
   /** Removes one block; absent is a success. */
   remove(key: Key, signal?: AbortSignal): Promise<void>;

@@ -15,7 +15,7 @@ export function tuneGarbageCollection(): void {
 }
 
 /**
- * What such a process is to be started with besides, since it cannot be set later: the MiB of heap and buffers that may
+ * What a service is to be started with besides, since it cannot be set later: the MiB of heap and buffers that may
  * come together before V8 looks for what is old. By itself it begins with much less and looks far more often, without a
  * lower peak.
  */

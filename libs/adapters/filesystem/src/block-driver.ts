@@ -79,12 +79,6 @@ export class FilesystemBlockDriver implements BlockDriver {
     });
   }
 
-  async add(key: Key, bytes: Uint8Array, signal?: AbortSignal): Promise<boolean> {
-    const [present] = await this.has([key], signal);
-    if (!present) await this.write(key, bytes, signal);
-    return !present;
-  }
-
   async remove(key: Key, signal?: AbortSignal): Promise<void> {
     checkCall({ signal });
     await translated(this.#root, formatKey(key), () => this.#remove(key));

@@ -23,12 +23,6 @@ export class MemoryBlockDriver implements BlockDriver {
     this.#storage.set(formatKey(key), new Uint8Array(bytes));
   }
 
-  async add(key: Key, bytes: Uint8Array): Promise<boolean> {
-    if (this.#storage.has(formatKey(key))) return false;
-    await this.write(key, bytes);
-    return true;
-  }
-
   async remove(key: Key): Promise<void> {
     this.#storage.delete(formatKey(key));
   }

@@ -1,6 +1,6 @@
 /**
  * A `bigint[]` as Postgres receives it in binary, which the driver chooses for every parameter that is a Buffer. As text
- * each number would be quoted by the one and read by the other. The format is that of `array_recv` in
+ * each number would be written by the driver and read by Postgres. The format is that of `array_recv` in
  * src/backend/utils/adt/arrayfuncs.c of PostgreSQL: dimensions, whether there are nulls, the elements' type; length and
  * first subscript of each dimension; length and bytes of each element. Integers of four bytes, but for the elements.
  *

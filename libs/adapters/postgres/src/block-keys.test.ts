@@ -25,6 +25,19 @@ describePostgres("The table of blocks", (server) => {
     expect(await findMissing(opened.database, known)).toEqual([]);
   });
 
+  test("is asked by its index, also where it is so small that to read it all looks cheaper", async () => {
+    await using opened = await testDatabase(server());
+    await record(opened.database, Array.from({ length: 100 }, randomKey));
+    const scans = await opened.database.transaction(undefined, async (query) => {
+      await query("SELECT blocks_that_start(ARRAY(SELECT generate_series(1, 1000)::bigint))");
+      const { rows } = await query(
+        "SELECT seq_scan = 0 AS none, idx_scan > 0 AS some FROM pg_stat_xact_user_tables WHERE relid = 'blocks'::regclass",
+      );
+      return rows[0];
+    });
+    expect(scans).toEqual({ none: true, some: true });
+  });
+
   test("names what is missing in the order asked, as often as it was asked for", async () => {
     await using opened = await testDatabase(server());
     const keys = Array.from({ length: 3000 }, randomKey);

@@ -75,14 +75,30 @@ describeS3("S3BlockStore", (s3, kind) => {
     }
   });
 
-  test.each(["ignored", "refused"] as const)("A block is new once where conditions are %s.", async (treatment) => {
-    await using proxy = await conditionProxy(s3().endpoint, treatment);
+  test.each(["ignored", "broken", 400, 403, 501, 503] as const)(
+    "A block is new once, and costs as little as can be, where conditions end in: %s.",
+    async (treatment) => {
+      await using proxy = await conditionProxy(s3().endpoint, treatment);
+      await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+      const driver = new S3BlockDriver(bucket);
+      for (const text of ["first", "second", "third", "fourth"]) {
+        expect(await add(driver, text)).toBe(true);
+        expect(await add(driver, text)).toBe(false);
+      }
+      proxy.methods.length = 0;
+      expect(await add(driver, "last")).toBe(true);
+      expect(await add(driver, "last")).toBe(false);
+      expect(proxy.methods.filter((method) => method !== "GET")).toEqual(["HEAD", "PUT", "HEAD"]);
+    },
+  );
+
+  test("A block that is there is seen to be so although S3 breaks the connection instead of refusing it.", async () => {
+    await using proxy = await conditionProxy(s3().endpoint, "heeded");
     await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
     const driver = new S3BlockDriver(bucket);
-    for (const text of ["first", "second", "third"]) {
-      expect(await add(driver, text)).toBe(true);
-      expect(await add(driver, text)).toBe(false);
-    }
+    await add(driver, "first");
+    proxy.treatment = "broken";
+    expect(await add(driver, "first")).toBe(false);
   });
 
   test("An object of another size, where a block should be, is replaced.", async () => {

@@ -6,7 +6,7 @@ import { hasReason } from "@graviton/ports/storage-error";
 import { readBody } from "./body.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { isAbsent, isConnectionBroken, isPreconditionFailed, statusOf } from "./errors.ts";
-import { blockReadsMax, blocksAtOnce, questionsAtOnce } from "./limits.ts";
+import { blockReadsMax, blocksAtOnce, offersAgainMax, questionsAtOnce } from "./limits.ts";
 import { hashedAs } from "./payload-hash.ts";
 
 /**
@@ -17,8 +17,10 @@ export class S3BlockDriver implements BlockDriver {
   readonly concurrency = blocksAtOnce;
   readonly #bucket: S3Bucket;
   readonly #close: () => Promise<void>;
-  /** Undefined until the first block was added, which is offered once more to see. */
+  /** Whether this S3 refuses to write over what is there; undefined until a block that is there was offered again. */
   #heedsConditions: boolean | undefined;
+  #offersAgain = 0;
+  /** A guess at what the next block will be, for all calls together: a wrong one costs a request. */
   #lastWasThere = false;
 
   /** @param close called on dispose, by a driver that owns its bucket to dispose of it */
@@ -81,9 +83,12 @@ export class S3BlockDriver implements BlockDriver {
     // What is there may be of another size, and no block.
     const [present = false] = await this.has([key], signal);
     this.#lastWasThere = present;
-    if (!present) await this.write(key, bytes, signal);
-    if (this.#heedsConditions === undefined) await this.#offerAgain(key, bytes, signal);
-    return !present;
+    if (present) return false;
+    await this.write(key, bytes, signal);
+    if (this.#heedsConditions === undefined && this.#offersAgain < offersAgainMax) {
+      await this.#offerAgain(key, bytes, signal);
+    }
+    return true;
   }
 
   async remove(key: Key, signal?: AbortSignal): Promise<void> {
@@ -101,15 +106,14 @@ export class S3BlockDriver implements BlockDriver {
     return answer !== "absent" && answer.ContentLength === key.size;
   }
 
-  /** Sees whether S3 heeds conditions, by a block that is there. */
+  /** Offers a block that is there on the condition that it is not. It is stored, whatever becomes of that. */
   async #offerAgain(key: Key, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    this.#heedsConditions = false;
-    let answer: Addition = "unclear";
-    try {
-      answer = await this.#addOnCondition(key, bytes, signal);
-    } finally {
-      this.#heedsConditions = answer === "unclear" ? undefined : answer === "there";
-    }
+    this.#offersAgain += 1;
+    const answer = await this.#addOnCondition(key, bytes, signal).catch((error: unknown) => {
+      if (signal?.aborted) throw error;
+      return "unclear";
+    });
+    if (answer !== "unclear") this.#heedsConditions = answer === "there";
   }
 
   async #addOnCondition(key: Key, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Addition> {
@@ -140,10 +144,12 @@ function absent(error: unknown): "absent" | undefined {
 /** What became of a block that was to be added on the condition that it is not there. */
 type Addition = "added" | "there" | "refused" | "unclear";
 
+/** A refusal of another cause is met again by what is done instead. */
 function whyNotAdded(error: unknown): Exclude<Addition, "added"> | undefined {
   if (isPreconditionFailed(error)) return "there";
-  if (statusOf(error) === notImplemented) return "refused";
-  return isConnectionBroken(error) ? "unclear" : undefined;
+  if (isConnectionBroken(error)) return "unclear";
+  return refusals.has(statusOf(error) ?? 0) ? "refused" : undefined;
 }
 
-const notImplemented = 501;
+/** How S3s say that they know no such condition, or do not let it pass. */
+const refusals = new Set([400, 403, 405, 501]);

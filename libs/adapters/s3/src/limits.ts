@@ -34,6 +34,9 @@ export const blocksAtOnce = 32;
 /** Questions about presence at once in one call: more would only wait in line for a connection. */
 export const questionsAtOnce = 64;
 
+/** How often it is tried to see whether S3 heeds the condition of a write, when nothing is seen. */
+export const offersAgainMax = 3;
+
 /** How often a block is read whose connection breaks midway, the first time included. */
 export const blockReadsMax = 2;
 

@@ -8,24 +8,31 @@ export interface ConditionProxy extends AsyncDisposable {
   readonly endpoint: string;
   /** The method of each request so far. */
   readonly methods: string[];
+  /** What becomes of conditions from now on. */
+  treatment: Treatment;
 }
 
 /**
- * @param endpoint the engine's, `http://host:port`
- * @param treatment `heeded` as the engine does; `ignored`: what it refuses because it is there seems written; `refused`:
- *   the request is answered with 501
+ * `heeded`: as the engine does; `ignored`: what it refuses because it is there seems written; `broken`: the connection
+ * ends without an answer; a number: the answer has this status.
  */
-export async function conditionProxy(
-  endpoint: string,
-  treatment: "heeded" | "ignored" | "refused",
-): Promise<ConditionProxy> {
+export type Treatment = "heeded" | "ignored" | "broken" | number;
+
+/** @param endpoint the engine's, `http://host:port` */
+export async function conditionProxy(endpoint: string, treatment: Treatment): Promise<ConditionProxy> {
   const { hostname, port } = new URL(endpoint);
   const methods: string[] = [];
   const server = createServer((incoming, answer) => {
+    const { treatment } = proxy;
     const { method = "", url: path = "", headers } = incoming;
     methods.push(method);
-    if (treatment === "refused" && headers["if-none-match"] !== undefined) {
-      incoming.resume().once("end", () => answer.writeHead(501).end());
+    const isConditional = headers["if-none-match"] !== undefined;
+    if (isConditional && treatment === "broken") {
+      incoming.destroy();
+      return;
+    }
+    if (isConditional && typeof treatment === "number") {
+      incoming.resume().once("end", () => answer.writeHead(treatment).end());
       return;
     }
     const outgoing = request({ hostname, port, method, path, headers }, (given) => {
@@ -39,13 +46,15 @@ export async function conditionProxy(
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
+  const proxy: ConditionProxy = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     methods,
+    treatment,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
       await once(server, "close");
     },
   };
+  return proxy;
 }
