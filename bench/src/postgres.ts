@@ -36,18 +36,18 @@ async function benchFindMissing(server: PostgresServer, store: PostgresManifestS
   console.log("and the median as a share of a bare SELECT that joins as many digests, as arrays, with the table");
   for (let from = 0, known = 1000; known <= 10_000_000; from = known, known *= 10) {
     await fill(server, from, known);
-    const { ours, bare } = await withClient(server.config, async (client) => {
+    const ours = await times(() => {
+      const keys = someKeys(known);
+      return () => store.findMissingBlocks(keys);
+    });
+    const bare = await withClient(server.config, (client) => {
       const select = `SELECT digest FROM blocks
         JOIN unnest($1::bigint[], $2::bytea[]) AS asked (digest_start, digest) USING (digest_start, digest)`;
-      const [ours, bare]: [number[], number[]] = [[], []];
-      for (let run = -warmUpRuns; run < runs; run += 1) {
-        const keys = someKeys(known);
-        ours.push(await milliseconds(() => store.findMissingBlocks(keys)));
+      return times(() => {
         const digests = someKeys(known).map(({ digest }) => Buffer.from(digest, "hex"));
         const starts = digests.map((digest) => digest.readBigInt64BE());
-        bare.push(await milliseconds(() => client.query(select, [starts, digests])));
-      }
-      return { ours: ours.slice(warmUpRuns), bare: bare.slice(warmUpRuns) };
+        return () => client.query(select, [starts, digests]);
+      });
     });
     const share = (median(ours) / median(bare)).toFixed(2);
     console.log(`  ${amount(known)} known  ${time(median(ours))} ${time(Math.max(...ours))}  ${share.padStart(6)}`);
@@ -87,6 +87,13 @@ async function benchManifests(server: PostgresServer): Promise<void> {
     const memory = `${Math.round(residentBytes / 1024 / 1024)} MiB`.padStart(8);
     console.log(`  ${amount(entries)} entries ${time(commitMs)} ${time(firstPageMs)} ${memory}`);
   }
+}
+
+/** How long each run takes after those that are not counted, in milliseconds; what it works on is made before. */
+async function times(prepare: () => () => Promise<unknown>): Promise<number[]> {
+  const all: number[] = [];
+  for (let run = -warmUpRuns; run < runs; run += 1) all.push(await milliseconds(prepare()));
+  return all.slice(warmUpRuns);
 }
 
 async function milliseconds(work: () => Promise<unknown>): Promise<number> {

@@ -182,16 +182,28 @@ describe("Giving up", () => {
     expect(await ended).toMatchObject({ reason: { name: "StorageError", reason: "CANCELLED" }, timeoutMs: undefined });
   });
 
-  test("passes the deadline on, and cancels the handler's signal with DEADLINE_EXCEEDED", async () => {
+  test("passes the deadline on, and ends the call with DEADLINE_EXCEEDED", async () => {
     const { routes, ended } = waiting();
     await using served = await loopback(routes);
     const before = Date.now();
     const answer = createClient(BlobService, served.channel.transport).statBlob({}, { timeoutMs: 300 });
     expect(await answer.catch((e: unknown) => fromWire(e))).toMatchObject({ reason: "DEADLINE_EXCEEDED" });
-    const { reason, timeoutMs } = await ended;
-    expect(reason).toMatchObject({ name: "StorageError", reason: "DEADLINE_EXCEEDED" });
+    const { timeoutMs } = await ended;
     expect(timeoutMs).toBeGreaterThan(before);
     expect(timeoutMs).toBeLessThanOrEqual(Date.now() + 300);
+  });
+
+  test("cancels the handler's signal with DEADLINE_EXCEEDED for a client who leaves the deadline to the server", async () => {
+    const { routes, ended } = waiting();
+    await using served = await loopback(routes);
+    await using client = rawClient(served.server);
+    const metadata = new Metadata();
+    metadata.set("grpc-timeout", "300m");
+    const failure = await new Promise((resolve) => {
+      client.makeUnaryRequest(statPath, unchanged, unchanged, Buffer.alloc(0), metadata, resolve);
+    });
+    expect(failure).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    expect((await ended).reason).toMatchObject({ name: "StorageError", reason: "DEADLINE_EXCEEDED" });
   });
 
   test("with a deadline beyond what a timer can wait for waits all the same", async () => {
