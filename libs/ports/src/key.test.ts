@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { formatKey, makeKey, parseKey } from "./key.ts";
+import { checkKeyInto, formatKey, makeKey, parseKey } from "./key.ts";
 
 const digest = "0123456789abcdef".repeat(4);
 
@@ -14,7 +14,7 @@ describe("The text form of a key", () => {
   test.each(["/", ":", "`", "g", "A", "F", " ", "\n", "\0", "é", "０", "\u{10d30}"])(
     "has no digest with %j",
     (digit) => {
-      for (const at of [0, 31, 63]) {
+      for (const at of [0, 1, 31, 62, 63]) {
         const wrong = digest.slice(0, at) + digit + digest.slice(at + digit.length);
         expect(() => makeKey("blake3", wrong, 1)).toThrow(expect.objectContaining({ reason: "INVALID_ARGUMENT" }));
       }
@@ -35,4 +35,13 @@ describe("The text form of a key", () => {
       expect(() => parseKey(text)).toThrow(expect.objectContaining({ reason: "INVALID_ARGUMENT" }));
     },
   );
+});
+
+describe("A key that is checked into bytes", () => {
+  test("leaves those of its digest from the offset on, and touches no other", () => {
+    const bytes = Buffer.alloc(36, 0xee);
+    const key = makeKey("sha256", digest, 1);
+    expect(checkKeyInto(key, bytes, 3)).toEqual(key);
+    expect(bytes.toString("hex")).toBe(`eeeeee${digest}ee`);
+  });
 });

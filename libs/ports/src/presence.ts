@@ -8,8 +8,13 @@ import { StorageError } from "./storage-error.ts";
  * @throws StorageError INVALID_ARGUMENT for a malformed key; TOO_LARGE over `keysPerCallMax`
  */
 export function checkKeys(keys: readonly Key[]): readonly Key[] {
-  if (keys.length > keysPerCallMax) {
-    throw new StorageError("TOO_LARGE", `${keys.length} keys in one call are over keysPerCallMax, ${keysPerCallMax}`);
-  }
+  checkKeyCount(keys.length);
   return keys.map(checkKey);
+}
+
+/** @throws StorageError TOO_LARGE over `keysPerCallMax` */
+export function checkKeyCount(count: number): void {
+  if (count > keysPerCallMax) {
+    throw new StorageError("TOO_LARGE", `${count} keys in one call are over keysPerCallMax, ${keysPerCallMax}`);
+  }
 }

@@ -1,5 +1,7 @@
-import { digestBytes, formatKey, hashAlgorithms, type Key } from "@graviton/ports/key";
+import { setImmediate } from "node:timers/promises";
+import { checkKeyInto, digestBytes, formatKey, hashAlgorithms, type Key } from "@graviton/ports/key";
 import { blockBytesMax } from "@graviton/ports/limits";
+import { checkKeyCount } from "@graviton/ports/presence";
 import { StorageError } from "@graviton/ports/storage-error";
 import { bigintArray, wordsOf } from "./bigint-array.ts";
 import type { PostgresDatabase } from "./database.ts";
@@ -18,47 +20,57 @@ const recordStatement = `INSERT INTO blocks (digest, size, algorithm)
     FROM generate_series(1, octet_length($1::bytea), ${packedBytes}) AS at
   ) AS given ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING`;
 
-/** Those of the keys that nobody recorded, in the order asked. One statement, whatever their number. */
+/**
+ * Those of the keys that nobody recorded, in the order asked. One statement, whatever their number.
+ *
+ * @throws StorageError INVALID_ARGUMENT for a malformed key; TOO_LARGE over `keysPerCallMax`
+ */
 export async function findMissing(
   database: PostgresDatabase,
   keys: readonly Key[],
   signal?: AbortSignal,
 ): Promise<Key[]> {
-  if (keys.length === 0) return [];
-  const asked = packed(keys);
-  const { rows } = await database.query<{ found: Buffer | null }>(findStatement, [startsOf(asked)], signal);
-  const isKnown = knownAmong(asked, rows[0]?.found ?? Buffer.alloc(0));
-  return keys.filter((_, place) => isKnown[place] === 0);
+  const { asked, blocks } = packed(keys);
+  if (asked.length === 0) return [];
+  const answer = database.query<{ found: Buffer | null }>(findStatement, [startsOf(blocks)], signal);
+  // By then the question is sent: the places are looked up while Postgres is at work.
+  const [{ rows }, places] = await Promise.all([answer, setImmediate(blocks).then(placesOf)]);
+  const isKnown = knownAmong(blocks, places, rows[0]?.found ?? Buffer.alloc(0));
+  return asked.filter((_, place) => isKnown[place] === 0);
 }
 
 /**
  * Records the keys.
  *
- * @throws StorageError INVALID_ARGUMENT for a key that no block has
+ * @throws StorageError INVALID_ARGUMENT for a malformed key, and for one that no block has; TOO_LARGE over
+ *   `keysPerCallMax`
  */
 export async function record(database: PostgresDatabase, keys: readonly Key[], signal?: AbortSignal): Promise<void> {
-  const impossible = keys.find(({ size }) => size < 1 || size > blockBytesMax);
+  const { asked, blocks } = packed(keys);
+  const impossible = asked.find(({ size }) => size < 1 || size > blockBytesMax);
   if (impossible !== undefined) {
     const resource = formatKey(impossible);
     throw new StorageError("INVALID_ARGUMENT", `${resource} is no block: a block has 1 to ${blockBytesMax} bytes`, {
       resource,
     });
   }
-  if (keys.length === 0) return;
-  await database.query(recordStatement, [packed(keys)], signal);
+  if (asked.length === 0) return;
+  await database.query(recordStatement, [blocks], signal);
 }
 
-/** In memory of its own, which can be read by words. */
-function packed(keys: readonly Key[]): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(keys.length * packedBytes);
-  for (const [place, { algorithm, digest, size }] of keys.entries()) {
+/** The keys, checked, and as blocks in memory of its own, which can be read by words. */
+function packed(keys: readonly Key[]): { readonly asked: readonly Key[]; readonly blocks: Buffer } {
+  checkKeyCount(keys.length);
+  const blocks = Buffer.allocUnsafeSlow(keys.length * packedBytes);
+  const asked = keys.map((given, place) => {
     const at = place * packedBytes;
-    bytes.write(digest, at, "hex");
+    const key = checkKeyInto(given, blocks, at);
     // The last digit is the algorithm. 0, which no block has, stands for an impossible size.
-    const variant = size > blockBytesMax ? 0 : size * 10 + hashAlgorithms.indexOf(algorithm);
-    bytes.writeInt32BE(variant, at + digestBytes);
-  }
-  return bytes;
+    const variant = key.size > blockBytesMax ? 0 : key.size * 10 + hashAlgorithms.indexOf(key.algorithm);
+    blocks.writeInt32BE(variant, at + digestBytes);
+    return key;
+  });
+  return { asked, blocks };
 }
 
 /** The first eight bytes of each digest. In order, which Postgres notices, and else it sorts them itself and slower. */
@@ -76,22 +88,30 @@ function startsOf(blocks: Buffer): Buffer {
   return bigintArray(bytes);
 }
 
-/** 1 at the place of each block that is among the others. */
-function knownAmong(blocks: Buffer, others: Buffer): Uint8Array {
-  const count = blocks.length / packedBytes;
-  // Places by the first four bytes, each with the one before it that begins alike: many times faster than keys of text.
-  // Digests begin alike by chance once in four thousand million times.
-  const lastPlace = new Map<number, number>();
-  const placeBefore = new Int32Array(count);
-  for (let place = 0; place < count; place += 1) {
+/** The places of blocks by the first four bytes of their digests: many times faster than by keys of text. */
+interface Places {
+  readonly last: ReadonlyMap<number, number>;
+  /** Of each place the one before it whose block begins alike, or -1. By chance once in four thousand million times. */
+  readonly before: Int32Array;
+}
+
+function placesOf(blocks: Buffer): Places {
+  const last = new Map<number, number>();
+  const before = new Int32Array(blocks.length / packedBytes);
+  for (let place = 0; place < before.length; place += 1) {
     const start = blocks.readInt32BE(place * packedBytes);
-    placeBefore[place] = lastPlace.get(start) ?? -1;
-    lastPlace.set(start, place);
+    before[place] = last.get(start) ?? -1;
+    last.set(start, place);
   }
-  const isKnown = new Uint8Array(count);
+  return { last, before };
+}
+
+/** 1 at the place of each block that is among the others. */
+function knownAmong(blocks: Buffer, { last, before }: Places, others: Buffer): Uint8Array {
+  const isKnown = new Uint8Array(before.length);
   for (let at = 0; at < others.length; at += packedBytes) {
-    let place = lastPlace.get(others.readInt32BE(at)) ?? -1;
-    for (; place >= 0; place = placeBefore[place] as number) {
+    let place = last.get(others.readInt32BE(at)) ?? -1;
+    for (; place >= 0; place = before[place] as number) {
       const from = place * packedBytes;
       if (blocks.compare(others, at, at + packedBytes, from, from + packedBytes) === 0) isKnown[place] = 1;
     }

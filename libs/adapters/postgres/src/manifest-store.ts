@@ -15,7 +15,6 @@ import {
   repaged,
 } from "@graviton/ports/manifest";
 import type { ManifestListOptions, ManifestReceipt, ManifestStore } from "@graviton/ports/manifest-store";
-import { checkKeys } from "@graviton/ports/presence";
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
 import { findMissing, record } from "./block-keys.ts";
 import type { PostgresDatabase } from "./database.ts";
@@ -90,11 +89,11 @@ export class PostgresManifestStore implements ManifestStore {
   }
 
   findMissingBlocks(keys: readonly Key[], options?: CallOptions): Promise<Key[]> {
-    return this.#lifetime.run(options, () => findMissing(this.#database, checkKeys(keys), callSignal(options)));
+    return this.#lifetime.run(options, () => findMissing(this.#database, keys, callSignal(options)));
   }
 
   recordBlocks(keys: readonly Key[], options?: CallOptions): Promise<void> {
-    return this.#lifetime.run(options, () => record(this.#database, checkKeys(keys), callSignal(options)));
+    return this.#lifetime.run(options, () => record(this.#database, keys, callSignal(options)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
