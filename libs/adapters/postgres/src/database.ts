@@ -4,7 +4,7 @@ import { Pool, type QueryResultRow } from "pg";
 import { clientConfig, type PostgresConfig } from "./config.ts";
 import { isConcurrencyFailure, postgresError } from "./errors.ts";
 import { attemptsMax, poolMaxDefault, retryPauseMs, snapshotIdleTimeoutMsDefault } from "./limits.ts";
-import { checkVersion, migrate, type TakenMigration } from "./migrate.ts";
+import { checkSchema, migrate } from "./migrate.ts";
 import { type Query, type Rows, Session } from "./session.ts";
 
 /**
@@ -16,13 +16,11 @@ import { type Query, type Rows, Session } from "./session.ts";
 export class PostgresDatabase implements AsyncDisposable {
   readonly #calls: Pool;
   readonly #snapshots: Pool;
-  readonly #config: PostgresConfig;
   #closed: Promise<void> | undefined;
 
-  private constructor(calls: Pool, snapshots: Pool, config: PostgresConfig) {
+  private constructor(calls: Pool, snapshots: Pool) {
     this.#calls = calls;
     this.#snapshots = snapshots;
-    this.#config = config;
   }
 
   /**
@@ -36,7 +34,8 @@ export class PostgresDatabase implements AsyncDisposable {
     if (config.migrate ?? true) await migrate(config);
     await using opened = new AsyncDisposableStack();
     const database = opened.use(PostgresDatabase.#connect(config));
-    if (config.migrate === false) await database.#checkVersion();
+    if (config.migrate === false)
+      await checkSchema((statement, values = []) => database.query(statement, values), config);
     opened.move();
     return database;
   }
@@ -46,7 +45,7 @@ export class PostgresDatabase implements AsyncDisposable {
     const idle = config.snapshotIdleTimeoutMs ?? snapshotIdleTimeoutMsDefault;
     const calls = poolOf(shared);
     const snapshots = poolOf({ ...shared, idle_in_transaction_session_timeout: idle });
-    return new PostgresDatabase(calls, snapshots, config);
+    return new PostgresDatabase(calls, snapshots);
   }
 
   /**
@@ -114,18 +113,6 @@ export class PostgresDatabase implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= Promise.all([this.#calls.end(), this.#snapshots.end()]).then(() => {});
     return this.#closed;
-  }
-
-  async #checkVersion(): Promise<void> {
-    const { rows } = await this.query<{ ledger: string | null }>(
-      "SELECT to_regclass('schema_migrations') AS ledger",
-      [],
-    );
-    const taken =
-      rows[0]?.ledger == null
-        ? []
-        : (await this.query<TakenMigration>("SELECT number, name FROM schema_migrations", [])).rows;
-    await checkVersion(taken, this.#config);
   }
 }
 

@@ -107,7 +107,28 @@ describePostgres("Migrations", (server) => {
       await client.query("CREATE ROLE careless LOGIN");
       await client.query("ALTER ROLE careless SET synchronous_commit = off");
       await expect(migrate({ ...config, user: "careless" })).rejects.toMatchObject({ reason: "UNSUPPORTED" });
+      const migratedByOthers = { ...config, user: "careless", migrate: false };
+      await expect(PostgresDatabase.open(migratedByOthers)).rejects.toMatchObject({
+        reason: "UNSUPPORTED",
+        message: expect.stringContaining("synchronous_commit"),
+      });
       await client.query("DROP ROLE careless");
     });
+  });
+
+  (isOwnServer ? test : test.skip)("A user who may not use the schema is told what to grant.", async () => {
+    const config = ownSchema(server());
+    await migrate(config);
+    await withClient(server().config, async (client) => {
+      await client.query("CREATE ROLE stranger LOGIN");
+      for (const migrate of [true, false]) {
+        await expect(PostgresDatabase.open({ ...config, user: "stranger", migrate })).rejects.toMatchObject({
+          reason: "UNSUPPORTED",
+          message: expect.stringContaining("USAGE"),
+        });
+      }
+      await client.query("DROP ROLE stranger");
+    });
+    await dropSchema(config);
   });
 });

@@ -4,6 +4,7 @@ import { StorageError } from "@graviton/ports/storage-error";
 import { Client } from "pg";
 import { clientConfig, type PostgresConfig, schemaOf } from "./config.ts";
 import { postgresError } from "./errors.ts";
+import type { Query } from "./session.ts";
 
 /** One step of the schema: a file `001-name.sql`. */
 interface Migration {
@@ -29,11 +30,15 @@ export async function migrate(config: PostgresConfig): Promise<string[]> {
   });
   try {
     await client.connect();
-    await checkServer(client);
+    const query: Query = async (statement, parameters) => {
+      const { rows } = await client.query(statement, parameters && [...parameters]);
+      return { rows, count: rows.length };
+    };
+    await checkServer(query);
     // Others may take their time with a long step; whoever holds the lock and dies gives it back with its session.
     await client.query("SET statement_timeout = 0");
     await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`graviton schema ${schemaOf(config)}`]);
-    return await migrateAlone(client, schemaOf(config));
+    return await migrateAlone(client, query, schemaOf(config));
   } catch (error) {
     throw postgresError(lost ?? error);
   } finally {
@@ -42,21 +47,24 @@ export async function migrate(config: PostgresConfig): Promise<string[]> {
 }
 
 /** A step that the database has taken. */
-export interface TakenMigration {
+interface TakenMigration {
   readonly number: number;
   readonly name: string;
 }
 
 /**
- * Checks that the schema has just the steps that this version knows.
+ * Checks, where somebody else brings the schema up to date, that it has just the steps that this version knows.
  *
- * @param taken the rows of `schema_migrations`
- * @throws StorageError UNSUPPORTED for a schema of a newer or an older version
+ * @throws StorageError UNSUPPORTED for a schema of a newer or an older version, and for a database that cannot keep the
+ *   promises
  */
-export async function checkVersion(taken: readonly TakenMigration[], config: PostgresConfig): Promise<void> {
-  const [waiting] = untaken(taken, await migrations(), schemaOf(config));
+export async function checkSchema(query: Query, config: PostgresConfig): Promise<void> {
+  await checkServer(query);
+  const schema = schemaOf(config);
+  const taken = (await hasSchema(query, schema)) && (await hasLedger(query, schema)) ? await takenBy(query) : [];
+  const [waiting] = untaken(taken, await migrations(), schema);
   if (waiting === undefined) return;
-  throw unsupported(`Postgres schema ${schemaOf(config)} lacks ${waiting.name}: run graviton migrate`);
+  throw unsupported(`Postgres schema ${schema} lacks ${waiting.name}: run graviton migrate`);
 }
 
 /** Every step there is, in order. */
@@ -81,23 +89,23 @@ function clientOf(config: PostgresConfig): Client {
   }
 }
 
-async function checkServer(client: Client): Promise<void> {
-  const { rows } = await client.query(
+async function checkServer(query: Query): Promise<void> {
+  const { rows } = await query<{ encoding: string; commit: string }>(
     "SELECT current_setting('server_encoding') AS encoding, current_setting('synchronous_commit') AS commit",
   );
-  if (rows[0].encoding !== "UTF8") {
-    throw unsupported(`the Postgres database has the encoding ${rows[0].encoding}: create it with UTF8`);
+  if (rows[0]?.encoding !== "UTF8") {
+    throw unsupported(`the Postgres database has the encoding ${rows[0]?.encoding}: create it with UTF8`);
   }
   if (rows[0].commit === "off") {
     throw unsupported("Postgres acknowledges what is not durable yet: set synchronous_commit to on");
   }
 }
 
-async function migrateAlone(client: Client, schema: string): Promise<string[]> {
-  await createLedger(client, schema);
-  const { rows } = await client.query("SELECT number, name FROM schema_migrations ORDER BY number");
-  const known = await migrations();
-  const waiting = untaken(rows, known, schema);
+async function migrateAlone(client: Client, query: Query, schema: string): Promise<string[]> {
+  // Asks before it creates: a user who may not create schemas can still use one that is there.
+  if (!(await hasSchema(query, schema))) await query(`CREATE SCHEMA "${schema}"`);
+  if (!(await hasLedger(query, schema))) await query(createLedger);
+  const waiting = untaken(await takenBy(query), await migrations(), schema);
   for (const migration of waiting) await take(client, migration);
   return waiting.map(({ name }) => name);
 }
@@ -113,22 +121,28 @@ function untaken(taken: readonly TakenMigration[], known: readonly Migration[], 
   return known.filter(({ number }) => taken.every((row) => row.number !== number));
 }
 
-/** Asks before it creates: a user who may not create schemas can still use one that is there. */
-async function createLedger(client: Client, schema: string): Promise<void> {
-  const schemas = await client.query("SELECT FROM pg_namespace WHERE nspname = $1", [schema]);
-  if (schemas.rowCount === 0) await client.query(`CREATE SCHEMA "${schema}"`);
-  const current = await client.query("SELECT current_schema() AS name, to_regclass('schema_migrations') AS ledger");
-  if (current.rows[0].name !== schema) {
-    throw unsupported(
-      `Postgres does not use schema ${schema}: leave search_path out of the connection string, and let the user use the schema`,
-    );
-  }
-  if (current.rows[0].ledger !== null) return;
-  await client.query(`CREATE TABLE schema_migrations (
-    number integer PRIMARY KEY,
-    name text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now()
-  )`);
+const createLedger = `CREATE TABLE schema_migrations (
+  number integer PRIMARY KEY,
+  name text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+)`;
+
+async function hasSchema(query: Query, schema: string): Promise<boolean> {
+  return (await query("SELECT FROM pg_namespace WHERE nspname = $1", [schema])).count > 0;
+}
+
+async function hasLedger(query: Query, schema: string): Promise<boolean> {
+  const { rows } = await query<{ name: string | null; ledger: string | null }>(
+    "SELECT current_schema() AS name, to_regclass('schema_migrations') AS ledger",
+  );
+  if (rows[0]?.name === schema) return rows[0].ledger !== null;
+  throw unsupported(
+    `Postgres does not use schema ${schema}: leave search_path out of the connection string, and grant the user USAGE on the schema`,
+  );
+}
+
+async function takenBy(query: Query): Promise<readonly TakenMigration[]> {
+  return (await query<TakenMigration>("SELECT number, name FROM schema_migrations ORDER BY number")).rows;
 }
 
 async function take(client: Client, { number, name, statements }: Migration): Promise<void> {
