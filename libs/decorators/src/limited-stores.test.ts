@@ -18,7 +18,7 @@ import { Places } from "./places.ts";
 
 /** Fewer places than the contracts have calls at once, and time enough to wait for one. */
 function places(): Places {
-  return new Places({ callsMax: 8, waitMs: 60_000 });
+  return new Places({ callsMax: 8, waitMs: 60_000, waitingMax: 10_000 });
 }
 
 describeContract(

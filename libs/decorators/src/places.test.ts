@@ -58,4 +58,27 @@ describe("Places", () => {
     await first;
     expect(await next).toBe("in");
   });
+
+  test("refuses at once where too many wait already", async () => {
+    const places = new Places({ callsMax: 1, waitMs: 60_000, waitingMax: 1 });
+    const held = Promise.withResolvers<void>();
+    const calls = [places.run(undefined, () => held.promise), places.run(undefined, async () => {})];
+    await expect(places.run(undefined, async () => {})).rejects.toMatchObject({ reason: "EXHAUSTED" });
+    held.resolve();
+    await Promise.all(calls);
+  });
+
+  test("keeps the place of a stream that has ended until its reader has released what it got", async () => {
+    const places = new Places({ callsMax: 1, waitMs: 0 });
+    const taken = Promise.withResolvers<void>();
+    const stream = places.stream({ released: () => taken.promise }, async function* () {
+      yield 1;
+    });
+    await stream.next();
+    const ended = stream.next();
+    await expect(places.run(undefined, async () => {})).rejects.toMatchObject({ reason: "EXHAUSTED" });
+    taken.resolve();
+    await ended;
+    expect(await places.run(undefined, async () => "in")).toBe("in");
+  });
 });

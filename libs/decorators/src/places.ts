@@ -7,11 +7,14 @@ export interface PlacesOptions {
   readonly callsMax: number;
   /** How long a further call waits for a place before it is refused, in milliseconds. */
   readonly waitMs: number;
+  /** Calls that may wait; twice as many as run at once when absent. An upload holds its first bytes meanwhile. */
+  readonly waitingMax?: number | undefined;
 }
 
 /**
  * The places for calls that move bytes. A call over the limit waits its turn for a while, and is then refused with
- * EXHAUSTED: memory stays bounded however many clients come and however slow they are.
+ * EXHAUSTED; at once, where too many wait already: memory stays bounded however many clients come and however slow they
+ * are.
  */
 export class Places {
   readonly #options: PlacesOptions;
@@ -44,13 +47,14 @@ export class Places {
     }
   }
 
-  /** Hands on the stream once there is a place for it, and keeps the place until it ends. */
+  /** Hands on the stream once there is a place for it, and keeps the place until it has ended and its reader has it all. */
   async *stream<T>(options: CallOptions | undefined, open: () => AsyncIterable<T>): AsyncGenerator<T, void, void> {
     const wait = this.#enter(options);
     if (wait !== undefined) await wait;
     try {
       yield* open();
     } finally {
+      await options?.released?.();
       this.#leave();
     }
   }
@@ -65,8 +69,9 @@ export class Places {
 
   /** Resolves when somebody who leaves hands the place over. */
   #wait(signal: AbortSignal | undefined): Promise<void> {
+    const { callsMax, waitMs, waitingMax = 2 * callsMax } = this.#options;
+    if (this.#waiting.size >= waitingMax) return Promise.reject(this.#full());
     const place = Promise.withResolvers<void>();
-    const { callsMax, waitMs } = this.#options;
     const settle = (settlement: () => void) => {
       this.#waiting.delete(take);
       clearTimeout(timer);
@@ -75,15 +80,17 @@ export class Places {
     };
     const take = () => settle(place.resolve);
     const abort = () => settle(() => signal && place.reject(abortError(signal)));
-    const refuse = () =>
-      settle(() => {
-        const message = `${callsMax} calls that move bytes are in flight already: try again`;
-        place.reject(new StorageError("EXHAUSTED", message, { retryAfterMs: Math.max(1000, waitMs) }));
-      });
+    const refuse = () => settle(() => place.reject(this.#full()));
     const timer = setTimeout(refuse, waitMs);
     signal?.addEventListener("abort", abort, { once: true });
     this.#waiting.add(take);
     return place.promise;
+  }
+
+  #full(): StorageError {
+    const { callsMax, waitMs } = this.#options;
+    const message = `${callsMax} calls that move bytes are in flight already: try again`;
+    return new StorageError("EXHAUSTED", message, { retryAfterMs: Math.max(1000, waitMs) });
   }
 
   #leave(): void {

@@ -6,6 +6,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** When the caller stops waiting, in milliseconds since 1970. Remote adapters pass what is left of it on. */
   readonly deadline?: number | undefined;
+  /**
+   * Resolves once the caller holds nothing any more of what a stream gave it so far, or never will let it go. A store
+   * that bounds its calls counts one until then: memory is still in use while a slow reader has not taken the last bytes.
+   */
+  readonly released?: (() => Promise<void>) | undefined;
 }
 
 /** What every listing takes besides. */

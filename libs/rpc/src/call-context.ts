@@ -1,5 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import { type ContextValues, createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { StorageError } from "@graviton/ports/storage-error";
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { Outgoing } from "./codec.ts";
@@ -9,6 +9,9 @@ const timerSlackMs = 10;
 
 /** The longest time that a timer of Node can wait: it fires at once for a longer one. */
 export const timerMsMax = 2 ** 31 - 1;
+
+/** How a port waits until the client has taken what it was sent. */
+export const releasedKey = createContextKey<(() => Promise<void>) | undefined>(undefined);
 
 type ServerCall = ServerUnaryCall<Buffer, Outgoing> | ServerDuplexStream<Buffer, Outgoing>;
 

@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { abortError } from "@graviton/ports/call-options";
@@ -11,14 +12,18 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { CallContext } from "./call-context.ts";
+import { CallContext, releasedKey } from "./call-context.ts";
 import { type CallObserver, type ServedCall, unobserved } from "./call-observer.ts";
 import { type Codec, codecOf, type Outgoing } from "./codec.ts";
 import { isConnectError, toWire } from "./errors.ts";
+import { http2StreamOf } from "./http2-stream.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { type Routes, warnOf } from "./routes.ts";
 import { statusOf } from "./status.ts";
+
+/** How long a client whose call has ended may take what is on its way, in milliseconds. */
+const takingMsMax = 1000;
 
 type Fields = Record<string, unknown>;
 type Handler = (request: unknown, context: CallContext) => unknown;
@@ -112,11 +117,15 @@ function streamHandler(
     const observation = observer(servedCall(method, call.getPeer(), context));
     const inbox = new Inbox(call);
     const outbox = new Outbox(call);
+    const stream = http2StreamOf(call);
+    stream.once("close", () => outbox.drop());
+    context.values.set(releasedKey, () => outbox.empty());
     call.on("data", (message: Buffer) => observation.received(message.length));
     call.on("end", () => closeUnlessCancelled(call, inbox));
     context.signal.addEventListener("abort", () => {
       inbox.discard({ error: abortError(context.signal) });
       outbox.close();
+      closeUnlessTaken(stream);
     });
     const begin = () => call.sendMetadata(context.response.header);
     const write = (message: Outgoing) => {
@@ -152,6 +161,13 @@ function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Outgoing>, inbox:
     call._read(1);
     process.nextTick(() => inbox.close());
   });
+}
+
+/** A client that no longer waits for its call and still takes nothing would keep what was sent to it in memory. */
+function closeUnlessTaken(stream: ServerHttp2Stream): void {
+  const close = () => stream.close(constants.NGHTTP2_CANCEL);
+  const timer = setTimeout(() => stream.writableLength > 0 && close(), takingMsMax).unref();
+  stream.once("close", () => clearTimeout(timer));
 }
 
 interface StreamEnds {

@@ -14,6 +14,7 @@ export class Outbox {
   #messages = 0;
   #bytes = 0;
   #closed = false;
+  #gone = false;
   #waiting: PromiseWithResolvers<void> | undefined;
 
   constructor(call: Writable) {
@@ -41,6 +42,20 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#wake();
+  }
+
+  /** Says that the connection has gone, and with it what had not left yet. */
+  drop(): void {
+    this.#gone = true;
+    this.close();
+  }
+
+  /** Resolves once everything that was written has left, or has gone. */
+  async empty(): Promise<void> {
+    while (this.#messages > 0 && !this.#gone) {
+      this.#waiting ??= Promise.withResolvers();
+      await this.#waiting.promise;
+    }
   }
 
   #left(message: Outgoing): void {

@@ -1,5 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, createRouterTransport, type HandlerContext } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createContextValues,
+  createRouterTransport,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { InMemoryObjectStore } from "@graviton/memory/object-store";
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
 import { ErrorInfoSchema } from "@graviton/proto/google/rpc/error_details_pb";
@@ -97,7 +104,8 @@ test("A port learns of Connect's own cancellation and deadline by reasons that i
       const controller = new AbortController();
       const abort = () => controller.abort(new ConnectError("the operation timed out", code));
       if (early) abort();
-      const context = { signal: controller.signal, timeoutMs: () => 1000 } as unknown as HandlerContext;
+      const values = createContextValues();
+      const context = { signal: controller.signal, timeoutMs: () => 1000, values } as unknown as HandlerContext;
       const { signal, deadline } = callOptions(context);
       if (!early) abort();
       expect(hasReason(signal?.reason, reason)).toBe(true);

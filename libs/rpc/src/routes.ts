@@ -2,6 +2,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { CallOptions } from "@graviton/ports/call-options";
 import { isStorageError } from "@graviton/ports/storage-error";
+import { releasedKey } from "./call-context.ts";
 import { fromWire, isConnectError, toWire } from "./errors.ts";
 
 /**
@@ -50,12 +51,13 @@ export function defineRoutes<Desc extends DescService>(
   return { service, implementation: Object.fromEntries(guarded) as ServiceImpl<Desc> };
 }
 
-/** What a port is to know of a call: when it was given up, and until when it matters. */
+/** What a port is to know of a call: when it was given up, until when it matters, and what its client has taken. */
 export function callOptions(context: HandlerContext): CallOptions {
   const timeoutMs = context.timeoutMs();
   return {
     signal: storageSignal(context.signal),
     ...(timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs }),
+    released: context.values.get(releasedKey),
   };
 }
 

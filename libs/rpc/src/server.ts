@@ -5,6 +5,7 @@ import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import type { CallObserver } from "./call-observer.ts";
 import { grpcService } from "./handlers.ts";
 import type { Routes } from "./routes.ts";
+import { endSilentStreams } from "./silent-streams.ts";
 import { openWindows } from "./windows.ts";
 
 /** What {@link serveGrpc} serves, and where. */
@@ -23,6 +24,11 @@ export interface ServeOptions {
    * find servers that were added since. Never when absent.
    */
   readonly connectionAgeMs?: number | undefined;
+  /**
+   * How long the client of a call may neither send nor take anything while it is its turn, in milliseconds; for ever when
+   * absent, as it has to be where clients keep calls open to send on them later.
+   */
+  readonly silenceMsMax?: number | undefined;
 }
 
 /** A server that listens. Disposing it ends its calls at once; {@link GrpcServer.drain} lets them end. */
@@ -39,6 +45,9 @@ export interface GrpcServer extends AsyncDisposable {
 /** A connection that says nothing is asked this often whether it lives, and given this long to answer. */
 const keepalive = { "grpc.keepalive_time_ms": 30_000, "grpc.keepalive_timeout_ms": 10_000 };
 
+/** Calls at once on one connection; a client of HTTP/2 waits with the next one. Each holds a few KiB whatever it does. */
+const streamsMax = 1000;
+
 /**
  * Serves Routes over gRPC without TLS, and resolves once it listens.
  *
@@ -52,13 +61,14 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   }
   options.register?.(server);
   const port = await listen(server, options.host, options.port);
-  return new ListeningServer(server, options.host, port);
+  return new ListeningServer(server, options, port);
 }
 
 function serverOptions({ connectionAgeMs }: ServeOptions): ServerOptions {
   return {
     ...keepalive,
     "grpc.max_receive_message_length": messageBytesMax,
+    "grpc.max_concurrent_streams": streamsMax,
     ...(connectionAgeMs === undefined ? {} : { "grpc.max_connection_age_ms": connectionAgeMs }),
   };
 }
@@ -87,14 +97,19 @@ class ListeningServer implements GrpcServer {
   readonly server: Server;
   readonly address: string;
   readonly port: number;
-  readonly #closeWindows: () => void;
+  readonly #stopWatching: () => void;
   #drained: Promise<void> | undefined;
 
-  constructor(server: Server, host: string, port: number) {
+  constructor(server: Server, { host, silenceMsMax }: ServeOptions, port: number) {
     this.server = server;
     this.address = addressOf(host, port);
     this.port = port;
-    this.#closeWindows = openWindows(port);
+    const closeWindows = openWindows(port);
+    const forgetSilent = silenceMsMax === undefined ? () => {} : endSilentStreams(port, silenceMsMax);
+    this.#stopWatching = () => {
+      closeWindows();
+      forgetSilent();
+    };
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -112,6 +127,6 @@ class ListeningServer implements GrpcServer {
     const shutDown = new Promise<void>((resolve, reject) => {
       this.server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));
     });
-    return shutDown.finally(this.#closeWindows);
+    return shutDown.finally(this.#stopWatching);
   }
 }

@@ -41,6 +41,8 @@ export interface ServiceContext {
 export interface Service extends AsyncDisposable {
   readonly routes: readonly Routes[];
   readonly dependencies: readonly Dependency[];
+  /** How long the client of a gRPC call may stand still, in milliseconds; for ever when absent. */
+  readonly silenceMsMax?: number | undefined;
   /** A second port, where there is one, once the port for gRPC is known. */
   listen?(grpcPort: number): Promise<Listener>;
 }
@@ -144,6 +146,7 @@ export async function startService(definition: ServiceDefinition, config: Config
       host: config.host,
       port: config.grpcPort,
       connectionAgeMs: config.connectionAgeSeconds * 1000,
+      silenceMsMax: service.silenceMsMax,
       observer,
       register: (server) => {
         health.register(server);

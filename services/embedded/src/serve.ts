@@ -14,6 +14,7 @@ import { rangeRoutes } from "@graviton/rpc/range/routes";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
 import type { Routes, RoutesOptions } from "@graviton/rpc/routes";
 import { serveGrpc } from "@graviton/rpc/server";
+import { silenceMsMaxDefault } from "@graviton/rpc/silent-streams";
 import { Health } from "@graviton/service/health";
 import { registerReflection } from "@graviton/service/reflection";
 import { openDataFolder, type Stores } from "./data-folder.ts";
@@ -73,6 +74,7 @@ export async function serveEmbedded(config: EmbeddedConfig, print: (line: string
       routes,
       host: config.host,
       port: config.grpcPort,
+      silenceMsMax: silenceMsMaxDefault,
       register: (server) => {
         health.register(server);
         registerReflection(
