@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { Metrics, observePlaces, observePool, observeReadiness } from "../libs/service/src/metrics.ts";
+import { codeNames } from "../services/gateway/src/http/outcome.ts";
 import { check, checkText, describeWith, root } from "./testing/checkers.ts";
 
 interface Panel {
@@ -53,6 +54,12 @@ test("The dashboard and the alerts ask only for metrics that processes have", as
   const asked = [...expressions, alerts].flatMap((text) => text.match(/\b(graviton|nodejs|process)_\w+/g) ?? []);
   expect(asked.length).toBeGreaterThan(panels.length / 2);
   expect([...new Set(asked)].filter((name) => !known.includes(name))).toEqual([]);
+});
+
+test("The alerts ask only for codes that calls end with", () => {
+  const asked = [...alerts.matchAll(/code=~?"([^"]*)"/g)].flatMap(([, codes = ""]) => codes.split("|"));
+  expect(asked).toContain("DATA_LOSS");
+  expect(asked.filter((code) => !codeNames.includes(code))).toEqual([]);
 });
 
 test("Every panel has its place and asks the data source that is provisioned", () => {

@@ -5,17 +5,7 @@ import type { Metrics } from "./metrics.ts";
 import { traceCall } from "./tracing.ts";
 
 /** Statuses that are the server's own fault, and worth its operator's attention. */
-const faults = new Set([
-  "UNKNOWN",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "RESOURCE_EXHAUSTED",
-  "500",
-  "502",
-  "503",
-  "507",
-]);
+const faults = new Set(["UNKNOWN", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED"]);
 
 /** Counts, logs and traces every call: one line each, with its request id. */
 export function observeCalls(metrics: Metrics, log: Log): CallObserver {

@@ -6,10 +6,12 @@ import { manifestService } from "@graviton/manifest-service/manifest-service";
 import { InMemoryManifestStore } from "@graviton/memory/manifest-store";
 import { InMemoryReplicaIndex } from "@graviton/memory/replica-index";
 import type { CallOptions } from "@graviton/ports/call-options";
-import type { Key } from "@graviton/ports/key";
+import { formatKey, type Key } from "@graviton/ports/key";
 import { Health, HealthCheckResponse_ServingStatus } from "@graviton/proto/grpc/health/v1/health_pb";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
+import { RemoteBlockStore } from "@graviton/rpc/block/remote";
 import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
+import { RemoteManifestStore } from "@graviton/rpc/manifest/remote";
 import { manifestRoutes } from "@graviton/rpc/manifest/routes";
 import { RemoteObjectStore } from "@graviton/rpc/object/remote";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
@@ -175,14 +177,45 @@ describe("A gateway", () => {
       (now) => ended(now) === 5,
     );
     expect(counts.calls).toEqual({
-      "PUT /v1/blobs 201": 1,
-      "GET /v1/blobs/{key} 200": 1,
-      "GET other 404": 2,
-      "other other 404": 1,
+      "PUT /v1/blobs OK": 1,
+      "GET /v1/blobs/{key} OK": 1,
+      "GET other NOT_FOUND": 2,
+      "other other NOT_FOUND": 1,
     });
     expect(counts.received["PUT /v1/blobs"]).toBeGreaterThan(body.length);
     expect(counts.sent["GET /v1/blobs/{key}"]).toBeGreaterThan(body.length);
     expect(counts.sent["GET other"]).toBeLessThan(body.length);
+  });
+});
+
+describe("A download over HTTP whose last block is lost", () => {
+  test("is logged with its request id, reason and cause, in every process, and counted as DATA_LOSS", async () => {
+    await using process = await start({});
+    await process.ready();
+    const key = await put(process, randomBytes(8 * 1024 * 1024));
+    const block = await loseLastBlock(key);
+    const url = `http://127.0.0.1:${process.service.httpPort}/v1/blobs/${formatKey(key)}`;
+    const response = await fetch(url, { headers: { "x-request-id": "download-7" } });
+    expect(response.status).toBe(200);
+    await expect(response.bytes()).rejects.toThrow();
+    const lines = await until(
+      async () => process.lines.filter(({ requestId }) => requestId === "download-7"),
+      ({ length }) => length === 2,
+    );
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: "error",
+        msg: "failed",
+        call: `GET /v1/blobs/${formatKey(key)}`,
+        error: expect.stringContaining(formatKey(key)),
+        reason: "CORRUPT",
+        resource: block,
+        cause: expect.stringContaining(block),
+      }),
+      expect.objectContaining({ level: "warn", msg: "call", call: "http/GET /v1/blobs/{key}", code: "DATA_LOSS" }),
+    ]);
+    expect(blocks.lines.filter(({ requestId }) => requestId === "download-7").length).toBeGreaterThan(0);
+    expect((await httpCounts(process)).calls).toEqual({ "GET /v1/blobs/{key} DATA_LOSS": 1 });
   });
 });
 
@@ -209,6 +242,16 @@ async function get(process: TestProcess, key: Key): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(blobs.get(key)));
 }
 
+/** Takes the last block of a blob out of the block service, and gives its key. */
+async function loseLastBlock(key: Key): Promise<string> {
+  await using known = new RemoteManifestStore(manifests.channel);
+  await using stored = new RemoteBlockStore(blocks.channel);
+  const entries = (await Array.fromAsync(known.blockRefs(key, { offset: 0 }))).flat();
+  const { block } = entries.at(-1) as { readonly block: Key };
+  await stored.delete([block]);
+  return formatKey(block);
+}
+
 /** What a process says of one of its services to who asks by `grpc.health.v1`. */
 async function serves(process: TestProcess, service: string): Promise<boolean> {
   const { status } = await createClient(Health, process.channel.transport).check({ service });
@@ -228,7 +271,7 @@ async function httpCounts(process: TestProcess): Promise<HttpCounts> {
   const { text } = await process.page("/metrics");
   const read = (name: string) => {
     const lines = text.matchAll(
-      new RegExp(`^${name}\\{service="http",method="([^"]+)"(?:,code="(\\d+)")?\\} (\\d+)`, "gm"),
+      new RegExp(`^${name}\\{service="http",method="([^"]+)"(?:,code="(\\w+)")?\\} (\\d+)`, "gm"),
     );
     return Object.fromEntries(
       [...lines].map(([, method, code, count]) => [[method, code].join(" ").trim(), Number(count)]),

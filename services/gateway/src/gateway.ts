@@ -5,7 +5,6 @@ import { LimitedObjectStore } from "@graviton/decorators/limited-object-store";
 import { Places } from "@graviton/decorators/places";
 import { SpreadBlockStore } from "@graviton/decorators/spread-block-store";
 import type { BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
-import { isServerFault } from "@graviton/ports/storage-error";
 import { blobRoutes } from "@graviton/rpc/blob/routes";
 import { blockRoutes } from "@graviton/rpc/block/routes";
 import { kvRoutes } from "@graviton/rpc/kv/routes";
@@ -14,6 +13,7 @@ import { objectRoutes } from "@graviton/rpc/object/routes";
 import { rangeRoutes } from "@graviton/rpc/range/routes";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
 import type { Routes } from "@graviton/rpc/routes";
+import { silenceMsMaxDefault } from "@graviton/rpc/silent-streams";
 import { observePlaces } from "@graviton/service/metrics";
 import { observeStores } from "@graviton/service/observe-stores";
 import type { Dependency } from "@graviton/service/readiness";
@@ -86,6 +86,7 @@ async function openGateway(context: ServiceContext): Promise<Service> {
       ...Object.values(upstreams).filter((upstream) => upstream !== upstreams.block),
       locatedBlocks(upstreams.block, blockServices),
     ],
+    silenceMsMax: silenceMsMaxDefault,
     listen: (grpcPort) => listenForHttp(context, routes, blobs, grpcPort),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -104,7 +105,7 @@ function locatedBlocks({ name, services, check }: Upstream, blockServices: Block
 }
 
 async function listenForHttp(
-  { config, log, observer }: ServiceContext,
+  { config, observer, routesOptions }: ServiceContext,
   routes: readonly Routes[],
   blobs: BlobStore,
   grpcPort: number,
@@ -120,9 +121,8 @@ async function listenForHttp(
       storage: "the services behind this gateway",
       grpcEndpoint: `http://${config.host}:${grpcPort}`,
     },
-    onError: (error, { method, path }) => {
-      if (isServerFault(error)) log.error({ call: `${method} ${path}`, error: String(error) }, "failed");
-    },
+    onError: (error, { method, path, header }) =>
+      routesOptions.onError?.(error, { method: `${method} ${path}`, header }),
   });
   return { name: "http", port: server.port, drain: (graceMs) => server.drain(graceMs) };
 }

@@ -1,35 +1,40 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { get as httpGet } from "node:http";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-node";
 import { CasBlobStore } from "@graviton/cas/cas-blob-store";
 import { CasBlockStore } from "@graviton/cas/cas-block-store";
+import { LimitedBlobStore } from "@graviton/decorators/limited-blob-store";
+import { Places } from "@graviton/decorators/places";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
 import { InMemoryManifestStore } from "@graviton/memory/manifest-store";
-import { parseKey } from "@graviton/ports/key";
+import { type Key, parseKey } from "@graviton/ports/key";
 import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
 import { HashAlgorithm } from "@graviton/proto/graviton/core/v1/core_pb";
 import { blobRoutes } from "@graviton/rpc/blob/routes";
+import type { CallObserver } from "@graviton/rpc/call-observer";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HttpServer, httpFaceServer } from "./http-server.ts";
 
 const unseen: unknown[] = [];
 const driver = new MemoryBlockDriver();
-const blobs = new CasBlobStore({
-  blocks: new CasBlockStore("InMemoryBlockStore", driver),
-  manifests: new InMemoryManifestStore(),
-});
+const manifests = new InMemoryManifestStore();
+const blobs = new CasBlobStore({ blocks: new CasBlockStore("InMemoryBlockStore", driver), manifests });
+const places = new Places({ callsMax: 32, waitMs: 0 });
 let server: HttpServer;
 let origin: string;
 
 beforeAll(async () => {
   server = await httpFaceServer({
     routes: [blobRoutes(blobs)],
-    blobs,
+    blobs: new LimitedBlobStore(blobs, places),
     host: "127.0.0.1",
     port: 0,
     welcome: { version: "0.0.0-test", storage: "memory", grpcEndpoint: "http://127.0.0.1:7480" },
     onError: (error) => unseen.push(error),
+    observer,
   });
   origin = `http://127.0.0.1:${server.port}`;
 });
@@ -157,6 +162,71 @@ describe("GET /v1/blobs/{key}", () => {
   });
 });
 
+describe("A request is counted", () => {
+  test.each([
+    ["OK", "/", {}],
+    ["OK", "/v1/blobs", { method: "PUT", body: "counted" }],
+    ["NOT_FOUND", "/v2", {}],
+    ["NOT_FOUND", `/v1/blobs/${sha256Key("never stored")}`, {}],
+    ["INVALID_ARGUMENT", "/v1/blobs/x", {}],
+    ["INVALID_ARGUMENT", `/v1/blobs/${sha256Key("one")}`, { method: "PUT", body: "other" }],
+    ["UNIMPLEMENTED", "/v1/blobs", { method: "POST" }],
+    ["UNIMPLEMENTED", "/graviton.blob.v1.BlobService/StatBlob", { method: "POST", body: "text" }],
+    ["INVALID_ARGUMENT", "/graviton.blob.v1.BlobService/StatBlob", asJson("{}")],
+    ["INVALID_ARGUMENT", "/graviton.blob.v1.BlobService/StatBlob", asJson("no JSON")],
+  ])("as %s: %s %j", async (code, path, init) => {
+    expect(await codeOf((headers) => ask(path, init, headers))).toBe(code);
+  });
+
+  test("as OUT_OF_RANGE when it wants bytes past the end", async () => {
+    const { key } = await json(await put("0123456789"));
+    const range = { headers: { range: "bytes=10-" } };
+    expect(await codeOf((headers) => ask(`/v1/blobs/${key}`, range, headers))).toBe("OUT_OF_RANGE");
+  });
+
+  test("as RESOURCE_EXHAUSTED when there is no place for it", async () => {
+    const { key } = await json(await put("nobody waits for it"));
+    const release = Promise.withResolvers<void>();
+    const others = Array.from({ length: 32 }, () => places.run(undefined, () => release.promise));
+    const code = await codeOf((headers) => ask(`/v1/blobs/${key}`, {}, headers));
+    release.resolve();
+    await Promise.all(others);
+    expect(code).toBe("RESOURCE_EXHAUSTED");
+  });
+
+  test("as DATA_LOSS when the store cannot finish a download whose status has left", async () => {
+    const key = await putAndDamageTheEnd();
+    let status = 0;
+    const code = await codeOf(async (headers) => {
+      const response = await fetch(`${origin}/v1/blobs/${key}`, { headers });
+      status = response.status;
+      await response.bytes();
+    });
+    expect({ status, code }).toEqual({ status: 200, code: "DATA_LOSS" });
+  });
+
+  test("as DATA_LOSS when that happens over gRPC-Web, whose status is 200 even then", async () => {
+    const { digest, size } = parseKey(await putAndDamageTheEnd());
+    const request = { key: { algorithm: HashAlgorithm.BLAKE3, digest, size: BigInt(size) } };
+    const client = createClient(BlobService, createGrpcWebTransport({ baseUrl: origin, httpVersion: "1.1" }));
+    expect(await codeOf((headers) => Array.fromAsync(client.getBlob(request, { headers })))).toBe("DATA_LOSS");
+  });
+
+  test("as CANCELLED when the client breaks off its download, which is no failure of the server's", async () => {
+    // More than the sockets between the two hold.
+    const { key } = await json(await put(randomBytes(48 * 1024 * 1024)));
+    const unseenBefore = unseen.length;
+    const code = await codeOf(async (headers) => {
+      const response = await fetch(`${origin}/v1/blobs/${key}`, { headers });
+      await response.body?.cancel();
+    });
+    expect(code).toBe("CANCELLED");
+    // The failure would be told of within the turn in which the request ends.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unseen.slice(unseenBefore)).toEqual([]);
+  });
+});
+
 describe("the rest of the HTTP face", () => {
   test("DELETE forgets a blob, and a second time is a success too", async () => {
     const { key } = await json(await put("to be forgotten"));
@@ -197,6 +267,39 @@ describe("the rest of the HTTP face", () => {
     expect(asPage.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(await asPage.text()).toContain("<h1>Graviton works.</h1>");
   });
+
+  test.each([
+    ["0.0.0.0", "example.org:8480", "http://example.org:7480"],
+    ["0.0.0.0", "192.0.2.7", "http://192.0.2.7:7480"],
+    ["::", "[2001:db8::7]:8480", "http://[2001:db8::7]:7480"],
+    ["::1", "example.org:8480", "http://[::1]:7480"],
+    ["127.0.0.1", "example.org:8480", "http://127.0.0.1:7480"],
+  ])("GET / of a process that listens on %s, asked as %s, shows %s for gRPC", async (host, asked, shown) => {
+    await using process = await listeningOn(host);
+    const page = await welcomeOf(process, asked);
+    expect(page).toContain(`--list-services ${shown}\n`);
+    expect(page).toContain(`curl http://${asked}/v1/blobs\n`);
+  });
+
+  test.each(["<script>", "a;reboot", "$(reboot)", "`reboot`", "a b", "user@example.org", "example.org/path", "a:b"])(
+    "GET / with the Host %s shows nothing of it",
+    async (asked) => {
+      await using process = await listeningOn("0.0.0.0");
+      const page = await welcomeOf(process, asked);
+      expect(page).not.toContain(asked);
+      expect(page).toContain("--list-services http://localhost:7480\n");
+      expect(page).toContain(`curl http://localhost:${process.port}/v1/blobs\n`);
+    },
+  );
+
+  test.each(["HTTP/1.0\r\n", "HTTP/1.1\r\nHost: a b\r\n", "HTTP/1.1\r\nHost: [\r\n"])(
+    "a call over Connect that begins with %j is refused, and the server goes on",
+    async (start) => {
+      const answer = await raw(`POST /graviton.blob.v1.BlobService/StatBlob ${start}Connection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1.1 400 .*"reason":"INVALID_ARGUMENT"/s);
+      expect((await fetch(origin)).status).toBe(200);
+    },
+  );
 
   test("Connect answers beside it, in JSON", async () => {
     const { key } = await json(await put("seen over Connect"));
@@ -261,8 +364,62 @@ async function json(response: Response): Promise<Answer> {
   return (await response.json()) as Answer;
 }
 
-function put(body: string): Promise<Response> {
+function put(body: string | Buffer<ArrayBuffer>): Promise<Response> {
   return fetch(`${origin}/v1/blobs`, { method: "PUT", body });
+}
+
+/** Told of the end of each request that goes by its id. */
+const ends = new Map<string | null, (code: string) => void>();
+
+function observer({ header }: Parameters<CallObserver>[0]): ReturnType<CallObserver> {
+  const end = (code: string) => ends.get(header.get("x-request-id"))?.(code);
+  return { run: (work) => work(), received() {}, sent() {}, end };
+}
+
+/** The code with which a request is counted, whether it succeeds or not. */
+async function codeOf(request: (headers: Record<string, string>) => Promise<unknown>): Promise<string> {
+  const requestId = randomUUID();
+  const ended = new Promise<string>((resolve) => ends.set(requestId, resolve));
+  await request({ "x-request-id": requestId }).catch(() => {});
+  return ended;
+}
+
+async function ask(path: string, init: RequestInit, headers: Record<string, string>): Promise<void> {
+  const response = await fetch(`${origin}${path}`, { ...init, headers: { ...init.headers, ...headers } });
+  await response.bytes();
+}
+
+function asJson(body: string) {
+  return { method: "POST", headers: { "content-type": "application/json" }, body };
+}
+
+/** A blob of several blocks, whose last one is damaged. */
+async function putAndDamageTheEnd(): Promise<string> {
+  const { key } = await json(await put(randomBytes(8 * 1024 * 1024)));
+  const pages = await Array.fromAsync(manifests.blockRefs(parseKey(key), { offset: 0 }));
+  const { block } = pages.flat().at(-1) as { readonly block: Key };
+  await driver.write(block, Buffer.from("damaged"));
+  return key;
+}
+
+/** A server that says that its gRPC listens there. */
+function listeningOn(host: string): Promise<HttpServer> {
+  const welcome = { version: "", storage: "", grpcEndpoint: `http://${host}:7480` };
+  return httpFaceServer({ routes: [], blobs, host: "127.0.0.1", port: 0, welcome, onError: () => {} });
+}
+
+/** The first page for a client that calls the server by this name. */
+async function welcomeOf({ port }: HttpServer, host: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  httpGet({ host: "127.0.0.1", port, headers: { host } }, (response) => resolve(text(response))).on("error", reject);
+  return promise;
+}
+
+/** What the server answers to bytes that no proper client sends. */
+async function raw(bytes: string): Promise<string> {
+  const socket = connect(server.port, "127.0.0.1");
+  socket.end(bytes);
+  return text(socket);
 }
 
 async function expectProblem(response: Response, status: number, reason: string): Promise<unknown> {

@@ -8,6 +8,8 @@ import { pathOf } from "@graviton/rpc/handlers";
 import type { Routes } from "@graviton/rpc/routes";
 import { type HttpFaceParts, httpFace } from "./http/http-face.ts";
 import { observeRequest } from "./http/observe-request.ts";
+import { noteRpcFailures } from "./http/outcome.ts";
+import { sendProblem } from "./http/problem.ts";
 
 /** What the HTTP port serves. */
 export interface HttpServerConfig extends HttpFaceParts {
@@ -43,6 +45,7 @@ export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServ
     },
     // A small compressed frame could inflate to any size.
     acceptCompression: [],
+    interceptors: [noteRpcFailures],
     readMaxBytes: messageBytesMax,
     writeMaxBytes: messageBytesMax,
     fallback: (request, response) => face(request as IncomingMessage, response as ServerResponse<IncomingMessage>),
@@ -51,7 +54,17 @@ export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServ
   const rpcPaths = new Set(config.routes.flatMap(({ service }) => service.methods.map(pathOf)));
   // An upload may take as long as it takes; a client that neither sends nor takes anything is ended.
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    observeRequest(observer, rpcPaths, request, response).run(() => connect(request, response));
+    observeRequest(observer, rpcPaths, request, response).run(() => {
+      try {
+        connect(request, response);
+      } catch (cause) {
+        // Connect makes a URL of the request before anything else, and throws where its Host allows none.
+        sendProblem(
+          response,
+          new StorageError("INVALID_ARGUMENT", "the Host header is missing or malformed", { cause }),
+        );
+      }
+    });
   });
   server.timeout = silenceMsMax;
   await listen(server, config.host, config.port);

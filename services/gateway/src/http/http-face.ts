@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BlobStore } from "@graviton/ports/blob-store";
-import { isServerFault, StorageError } from "@graviton/ports/storage-error";
+import { isServerFault, isStorageError, StorageError } from "@graviton/ports/storage-error";
 import { deleteBlob, type Exchange, getBlob, listBlobs, putBlob } from "./blob-routes.ts";
+import { headersOf } from "./observe-request.ts";
 import { noSuchPath, sendProblem } from "./problem.ts";
 import { sendWelcome, type WelcomeFacts } from "./welcome.ts";
 
@@ -10,25 +11,36 @@ export interface HttpFaceParts {
   readonly blobs: BlobStore;
   readonly welcome: WelcomeFacts;
   /** Hears of every error that is the server's own fault, once. */
-  readonly onError: (error: unknown, request: { readonly method: string; readonly path: string }) => void;
+  readonly onError: (error: unknown, request: FailedRequest) => void;
+}
+
+/** Which request failed. */
+export interface FailedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly header: Headers;
 }
 
 /** Blobs over plain HTTP: put, get with ranges, head, delete, list, and a first page that says what to type next. */
 export function httpFace(parts: HttpFaceParts): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    answer(parts, request, response).catch((error: unknown) => {
-      if (isServerFault(error)) parts.onError(error, { method: request.method ?? "", path: request.url ?? "" });
-      sendProblem(response, error);
+    const gone = clientGone(response);
+    answer(parts, request, response, gone).catch((error: unknown) => {
+      // Node has errors of its own for a connection that the client broke.
+      const failure = gone.aborted && !isStorageError(error) ? gone.reason : error;
+      if (isServerFault(failure)) parts.onError(failure, failedRequest(request));
+      sendProblem(response, failure);
     });
   };
 }
 
-async function answer(parts: HttpFaceParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const gone = new AbortController();
-  response.on("close", () => {
-    if (!response.writableFinished) gone.abort(new StorageError("CANCELLED", "the client went away"));
-  });
-  const exchange: Exchange = { request, response, url: urlOf(request), signal: gone.signal };
+async function answer(
+  parts: HttpFaceParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const exchange: Exchange = { request, response, url: urlOf(request), signal };
   const { pathname } = exchange.url;
   if (pathname === "/") return only(exchange, ["GET", "HEAD"], () => sendWelcome(parts.welcome, request, response));
   if (pathname === "/v1/blobs") return collection(parts.blobs, exchange);
@@ -58,6 +70,19 @@ async function only(
   if (method === "GET" || (method === "HEAD" && allowed.includes("HEAD"))) return serve();
   const body = `${JSON.stringify({ type: "about:blank", title: "Method Not Allowed", status: 405, detail: `use ${allowed.join(", ")}` })}\n`;
   response.writeHead(405, { allow: allowed.join(", "), "content-type": "application/problem+json" }).end(body);
+}
+
+/** Aborts when the client goes away before it has its answer. */
+function clientGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.on("close", () => {
+    if (!response.writableFinished) gone.abort(new StorageError("CANCELLED", "the client went away"));
+  });
+  return gone.signal;
+}
+
+function failedRequest(request: IncomingMessage): FailedRequest {
+  return { method: request.method ?? "", path: request.url ?? "", header: headersOf(request) };
 }
 
 function urlOf(request: IncomingMessage): URL {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { CallObservation, CallObserver } from "@graviton/rpc/call-observer";
+import { Outcome } from "./outcome.ts";
 
 const methods = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]);
 
@@ -19,11 +20,12 @@ export function observeRequest(
   response: ServerResponse,
 ): CallObservation {
   const { socket } = request;
+  const outcome = new Outcome();
   const observation = observer({
     service: "http",
     method: methodOf(rpcPaths, request),
     peer: `${socket.remoteAddress}:${socket.remotePort}`,
-    header: new Headers(Object.entries(request.headersDistinct).flatMap(([name, values]) => pairs(name, values))),
+    header: headersOf(request),
   });
   response.once("close", () => {
     const before = counted.get(socket) ?? { read: 0, written: 0 };
@@ -31,9 +33,14 @@ export function observeRequest(
     counted.set(socket, { read, written });
     observation.received(read - before.read);
     observation.sent(written - before.written);
-    observation.end(response.writableFinished ? String(response.statusCode) : "CANCELLED");
+    observation.end(outcome.of(response));
   });
-  return observation;
+  return { ...observation, run: (work) => observation.run(() => outcome.run(work)) };
+}
+
+/** The headers of a request, each with all of its values. */
+export function headersOf({ headersDistinct }: IncomingMessage): Headers {
+  return new Headers(Object.entries(headersDistinct).flatMap(([name, values]) => pairs(name, values)));
 }
 
 /** Few different ones, so that they can be labels: keys are left out, and paths that nobody serves. */

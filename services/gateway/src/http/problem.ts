@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { isStorageError, type Reason, StorageError } from "@graviton/ports/storage-error";
+import { noteFailure } from "./outcome.ts";
 
 /** The HTTP status of each reason. 499 is what proxies log for a client that went away. */
 export const statusOf = {
@@ -53,6 +54,7 @@ export function problemOf(error: unknown): Problem {
  * that the body is short.
  */
 export function sendProblem(response: ServerResponse, error: unknown, headers: Record<string, string> = {}): void {
+  noteFailure(error);
   if (response.headersSent) {
     response.destroy();
     return;

@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isIPv6 } from "node:net";
 
 /** What the first page tells. */
 export interface WelcomeFacts {
   readonly version: string;
   /** Where the data is, in words: a folder, or the services behind. */
   readonly storage: string;
-  /** Where gRPC clients connect, `http://127.0.0.1:7480`. */
+  /** Where gRPC listens, `http://127.0.0.1:7480`; on all addresses, `http://0.0.0.0:7480` or `http://:::7480`. */
   readonly grpcEndpoint: string;
 }
+
+/** Addresses that stand for all of a machine's. */
+const wildcards = new Set(["0.0.0.0", "[::]"]);
 
 interface Step {
   readonly says: string;
@@ -16,7 +20,8 @@ interface Step {
 
 /** Answers `GET /`: that it works, where the data is, and what to type next; as a page to browsers, as text to the rest. */
 export function sendWelcome(facts: WelcomeFacts, request: IncomingMessage, response: ServerResponse): void {
-  const steps = stepsFor(facts, `http://${request.headers.host ?? "127.0.0.1:8480"}`);
+  const { host, name } = askedHost(request);
+  const steps = stepsFor(`http://${host}`, typeable(facts.grpcEndpoint, name));
   const html = (request.headers.accept ?? "").includes("text/html");
   const body = html ? page(facts, steps) : text(facts, steps);
   response.writeHead(200, {
@@ -28,7 +33,22 @@ export function sendWelcome(facts: WelcomeFacts, request: IncomingMessage, respo
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
-function stepsFor(facts: WelcomeFacts, origin: string): Step[] {
+/** What the client calls this server; nothing that could be more than a name where it is typed into a shell. */
+function askedHost({ headers, socket }: IncomingMessage): { readonly host: string; readonly name: string } {
+  const [host, name] = /^([a-z0-9._-]{1,255}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i.exec(headers.host ?? "") ?? [];
+  return host === undefined || name === undefined
+    ? { host: `localhost:${socket.localPort}`, name: "localhost" }
+    : { host, name };
+}
+
+/** An endpoint on all addresses is at none that can be typed: it is where this page was asked for. */
+function typeable(endpoint: string, name: string): string {
+  const [, address = "", port = ""] = /^http:\/\/(.+):(\d+)$/.exec(endpoint) ?? [];
+  const hostname = URL.parse(`http://${isIPv6(address) ? `[${address}]` : address}`)?.hostname ?? name;
+  return `http://${wildcards.has(hostname) ? name : hostname}:${port}`;
+}
+
+function stepsFor(origin: string, grpcEndpoint: string): Step[] {
   return [
     { says: "Store a file; the answer is its key", command: "npx graviton put README.md" },
     { says: "Get it back, verified", command: "npx graviton get KEY -o copy.md" },
@@ -37,7 +57,7 @@ function stepsFor(facts: WelcomeFacts, origin: string): Step[] {
     { says: "What is stored", command: `curl ${origin}/v1/blobs` },
     {
       says: "Any language, over gRPC",
-      command: `npx buf curl --protocol grpc --http2-prior-knowledge --list-services ${facts.grpcEndpoint}`,
+      command: `npx buf curl --protocol grpc --http2-prior-knowledge --list-services ${grpcEndpoint}`,
     },
   ];
 }
