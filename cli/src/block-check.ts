@@ -1,5 +1,6 @@
 import { createHasher, type Hasher, keyOf } from "@graviton/cas/hasher";
-import type { BlockStore } from "@graviton/ports/block-store";
+import { type Resumable, Retries } from "@graviton/decorators/retries";
+import type { BlockStore, StoredBytes } from "@graviton/ports/block-store";
 import type { CallOptions } from "@graviton/ports/call-options";
 import { formatKey, type Key, keysEqual } from "@graviton/ports/key";
 import { checkedPages, type ManifestEntry, type ManifestPage } from "@graviton/ports/manifest";
@@ -27,7 +28,15 @@ export interface CheckParts {
   readonly call: CallOptions;
   /** Hears of bytes that have been read. */
   readonly read: (bytes: number) => void;
+  /** How reads of blocks are tried again; 8 tries when absent. */
+  readonly retries?: Retries | undefined;
 }
+
+/** Tries of one read, some five seconds: as long as a server needs to restart. Who has read for hours does not begin anew. */
+const attemptsMaxDefault = 8;
+
+/** {@link CheckParts}, complete. */
+type Parts = CheckParts & { readonly retries: Retries };
 
 /**
  * Reads a blob block by block, trusts nobody, and hashes every block and the whole on this side. Goes on after a bad
@@ -35,7 +44,8 @@ export interface CheckParts {
  *
  * @throws StorageError NOT_FOUND for a blob that is not stored
  */
-export async function checkBlob(key: Key, parts: CheckParts): Promise<BlobCheck> {
+export async function checkBlob(key: Key, given: CheckParts): Promise<BlobCheck> {
+  const parts = { ...given, retries: given.retries ?? new Retries({ attemptsMax: attemptsMaxDefault }) };
   const whole = createHasher(key.algorithm);
   const badBlocks: BadBlock[] = [];
   let blocks = 0;
@@ -55,13 +65,18 @@ export async function checkBlob(key: Key, parts: CheckParts): Promise<BlobCheck>
 }
 
 /** A stream of many blocks ends at the first bad one; the one at fault is then asked for alone, and the rest as before. */
-async function* badBlocksOf(page: ManifestPage, whole: Hasher, parts: CheckParts): AsyncGenerator<BadBlock> {
+async function* badBlocksOf(page: ManifestPage, whole: Hasher, parts: Parts): AsyncGenerator<BadBlock> {
   let next = 0;
   while (next < page.length) {
-    const rest = page.slice(next);
+    const rest: Resumable<StoredBytes> = {
+      open: () => parts.blocks.getMany(keysOf(page.slice(next)), parts.call),
+      given: () => {
+        next += 1;
+      },
+    };
     try {
-      for await (const { bytes } of parts.blocks.getMany(keysOf(rest), parts.call)) {
-        const entry = page[next++];
+      for await (const { bytes } of parts.retries.stream(parts.call, rest)) {
+        const entry = page[next - 1];
         if (entry !== undefined) yield* judged(entry, bytes, whole, parts);
       }
       if (next < page.length) yield* lost(page, next);
@@ -74,16 +89,17 @@ async function* badBlocksOf(page: ManifestPage, whole: Hasher, parts: CheckParts
   }
 }
 
-async function* askedAlone(entry: ManifestEntry, whole: Hasher, parts: CheckParts): AsyncGenerator<BadBlock> {
+async function* askedAlone(entry: ManifestEntry, whole: Hasher, parts: Parts): AsyncGenerator<BadBlock> {
+  const get = () => parts.blocks.get(entry.block, undefined, parts.call);
   try {
-    yield* judged(entry, await parts.blocks.get(entry.block, undefined, parts.call), whole, parts);
+    yield* judged(entry, await parts.retries.run(parts.call, get), whole, parts);
   } catch (error) {
     if (!isBadBlock(error)) throw error;
     yield { entry, problem: hasReason(error, "NOT_FOUND") ? "it is not stored" : "its stored bytes are damaged" };
   }
 }
 
-function* judged(entry: ManifestEntry, bytes: Uint8Array, whole: Hasher, parts: CheckParts): Generator<BadBlock> {
+function* judged(entry: ManifestEntry, bytes: Uint8Array, whole: Hasher, parts: Parts): Generator<BadBlock> {
   parts.read(bytes.length);
   whole.update(bytes);
   const actual = keyOf(entry.block.algorithm, bytes);

@@ -24,8 +24,8 @@ import { RemoteRangeTracker } from "@graviton/rpc/range/remote";
 import { RemoteReplicaIndex } from "@graviton/rpc/replica/remote";
 
 /**
- * Every port of the service at one address; calls that fail for a reason that passes are tried again. Each function opens
- * a handle that the caller disposes.
+ * Every port of the service at one address; calls that fail for a reason that passes are tried again, but for those of
+ * blocks: who reads them goes on where it was. Each function opens a handle that the caller disposes.
  */
 export interface RemoteStores extends AsyncDisposable {
   /** `host:port`, as errors name it. */

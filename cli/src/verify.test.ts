@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { glob, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Retries } from "@graviton/decorators/retries";
 import { openDataFolder } from "@graviton/embedded/data-folder";
 import type { BlockStore } from "@graviton/ports/block-store";
 import { formatKey, parseKey } from "@graviton/ports/key";
+import { StorageError } from "@graviton/ports/storage-error";
 import { expect, jest, test } from "@jest/globals";
 import { checkBlob } from "./block-check.ts";
 import { withMethods } from "./method-overrides.ts";
@@ -50,6 +52,55 @@ test("verify names every block that is damaged or missing, exits with 4, and a r
 
   await runGraviton(["put", "-", "-q", "--rewrite", ...fixed], { endpoint, input: bytes });
   expect(await runGraviton(["verify", key], { endpoint })).toMatchObject({ code: 0, stdout: `${key}  ok\n` });
+});
+
+test("A service that goes away for a while is waited for, and every block is read once", async () => {
+  await using data = await ScratchFolder.make();
+  await using stores = await openDataFolder(data.path);
+  const { confirmed } = await stores.blobs.put(thousands, only(randomBytes(5000)));
+  const [page = []] = await Array.fromAsync(stores.manifests.get(confirmed.key));
+  const third = page[2]?.block ?? confirmed.key;
+  await rm(await blockFile(data.path, formatKey(third)));
+  const away = new StorageError("UNAVAILABLE", "no answer");
+  let gets = 0;
+  const flaky: BlockStore = withMethods(stores.blocks, {
+    async *getMany(keys, options) {
+      for await (const stored of stores.blocks.getMany(keys, options)) {
+        yield stored;
+        throw away;
+      }
+    },
+    async get(...call) {
+      gets += 1;
+      if (gets === 1) throw away;
+      return stores.blocks.get(...call);
+    },
+  });
+  const pauses: number[] = [];
+  const retries = new Retries({ attemptsMax: 2, pause: async (ms) => void pauses.push(ms) });
+  let readBytes = 0;
+  const read = (bytes: number) => {
+    readBytes += bytes;
+  };
+  const check = await checkBlob(confirmed.key, { ...stores, blocks: flaky, call: {}, read, retries });
+  expect(check).toMatchObject({ blocks: 5, badBlocks: [{ entry: { index: 2 }, problem: "it is not stored" }] });
+  expect(readBytes).toBe(4000);
+  expect(pauses.length).toBe(5);
+});
+
+test("A service that stays away ends the check with UNAVAILABLE", async () => {
+  await using data = await ScratchFolder.make();
+  await using stores = await openDataFolder(data.path);
+  const { confirmed } = await stores.blobs.put(thousands, only(randomBytes(2000)));
+  const away: BlockStore = withMethods(stores.blocks, {
+    // biome-ignore lint/correctness/useYield: it fails before it gives anything
+    async *getMany() {
+      throw new StorageError("UNAVAILABLE", "no answer");
+    },
+  });
+  const retries = new Retries({ attemptsMax: 2, pause: async () => {} });
+  const parts = { ...stores, blocks: away, call: {}, read: () => {}, retries };
+  await expect(checkBlob(confirmed.key, parts)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
 });
 
 test("A service that sends wrong bytes as if they were right is found out", async () => {

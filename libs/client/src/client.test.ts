@@ -194,6 +194,16 @@ describe("A server that goes away and comes back", () => {
   });
 });
 
+test("A gateway that is gone is not noticed by the first put of a stream, where another one works", async () => {
+  const pair = [await faultyGateway(graviton.endpoint, () => ({})), await faultyGateway(graviton.endpoint, () => ({}))];
+  // Calls go to them in the order of their addresses: what asks before the put meets the one that works.
+  const [works, gone] = pair.sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
+  await gone?.[Symbol.asyncDispose]();
+  await using _works = works;
+  await using several = new GravitonClient({ endpoint: pair.map(({ endpoint }) => endpoint) });
+  expect((await several.put(pieces(Buffer.from("a stream for whoever works")))).created).toBe(true);
+});
+
 describe("A put that the server breaks off", () => {
   const content = randomBytes(2 * mebibyte);
 

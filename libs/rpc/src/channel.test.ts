@@ -1,11 +1,13 @@
 import { createServer } from "node:http2";
 import { createServer as createTcpServer } from "node:net";
 import { InMemoryKeyValueStore } from "@graviton/memory/key-value-store";
+import { parseLocator } from "@graviton/ports/locator";
 import { describe, expect, test } from "@jest/globals";
 import { connect } from "./channel.ts";
 import { RemoteKeyValueStore } from "./kv/remote.ts";
 import { kvRoutes } from "./kv/routes.ts";
 import { loopback } from "./loopback.ts";
+import { RemoteObjectStore } from "./object/remote.ts";
 import { serveGrpc } from "./server.ts";
 import { silentServer } from "./testing/silent-server.ts";
 
@@ -57,6 +59,25 @@ describe("A channel", () => {
       resource: `127.0.0.1:${port}`,
       message: `no answer from 127.0.0.1:${port}: check that the service runs there and can be reached`,
     });
+  });
+
+  test("to a server that is not there takes nothing of what is to be sent, so that the call can be made again", async () => {
+    const { port } = await freePort();
+    await using channel = connect(`127.0.0.1:${port}`);
+    let taken = 0;
+    const objects = new RemoteObjectStore(channel);
+    async function* once() {
+      taken += 1;
+      yield Uint8Array.of(1);
+    }
+    for (let call = 0; call < 2; call += 1) {
+      await expect(objects.put(parseLocator("mem://bucket/a"), once())).rejects.toMatchObject({
+        reason: "UNAVAILABLE",
+        resource: `127.0.0.1:${port}`,
+        message: `no answer from 127.0.0.1:${port}: check that the service runs there and can be reached`,
+      });
+    }
+    expect(taken).toBe(0);
   });
 
   test("to a server that accepts connections and says nothing fails with UNAVAILABLE, or by its deadline", async () => {

@@ -1,8 +1,9 @@
 import { isIP } from "node:net";
-import type { Transport } from "@connectrpc/connect";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
-import { type ChannelOptions, Client, credentials } from "@grpc/grpc-js";
+import { type ChannelOptions, Client, connectivityState, credentials } from "@grpc/grpc-js";
 import { connected, isConnected } from "./connection.ts";
 import { retryBufferBytes } from "./stream-call.ts";
 import { createGrpcTransport } from "./transport.ts";
@@ -20,6 +21,15 @@ export interface Channel extends AsyncDisposable {
 export interface Connection extends Channel {
   /** Whether the connection stands. Asks for one where it does not. */
   isConnected(): boolean;
+  /** Whether the last attempt to connect failed. The next one follows by itself. */
+  isOutOfReach(): boolean;
+  /**
+   * Waits for the connection as long as calls do, and not longer than this one has time.
+   *
+   * @returns whether the connection stands; false also for a caller who has gone or has no time left
+   * @throws ConnectError UNAVAILABLE when calls wait no longer, StorageError UNAVAILABLE when the channel is closed
+   */
+  reach(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<boolean>;
 }
 
 /** What the other end of a channel may be tuned by. */
@@ -81,13 +91,26 @@ class GrpcChannel implements Connection {
     this.transport = {
       unary: async (method, signal, timeoutMs, ...rest) =>
         unary(method, signal, await this.#connected(signal, timeoutMs), ...rest),
-      stream: async (method, signal, timeoutMs, ...rest) =>
-        stream(method, signal, await this.#connected(signal, timeoutMs), ...rest),
+      stream: async (method, signal, timeoutMs, ...rest) => {
+        const leftMs = await this.#connected(signal, timeoutMs);
+        if (takesInput(method)) this.#checkReach();
+        return stream(method, signal, leftMs, ...rest);
+      },
     };
   }
 
   isConnected(): boolean {
     return !this.#closed && isConnected(this.#client);
+  }
+
+  isOutOfReach(): boolean {
+    if (this.#closed) return true;
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE;
+  }
+
+  async reach(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<boolean> {
+    await this.#connected(signal, timeoutMs);
+    return this.isConnected();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,14 +121,19 @@ class GrpcChannel implements Connection {
   /** Waits for the connection, and gives what is left of the call's time then. */
   async #connected(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<number | undefined> {
     this.#check();
-    const start = performance.now();
+    const leftMs = countdown(timeoutMs);
     const endsFirst = timeoutMs !== undefined && timeoutMs <= this.#connectMsMax;
     await connected(this.#client, signal, endsFirst ? timeoutMs : this.#connectMsMax).catch((error: unknown) => {
       // A call that has no time left says so itself.
       if (!endsFirst) throw error;
     });
     this.#check();
-    return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - start));
+    return leftMs();
+  }
+
+  /** A call that is sure to fail would take the first of its input, which may be there only once. */
+  #checkReach(): void {
+    if (this.isOutOfReach()) throw new ConnectError(`no connection to ${this.address}`, Code.Unavailable);
   }
 
   /** grpc-js throws an error of its own for a client that is closed. */
@@ -113,6 +141,17 @@ class GrpcChannel implements Connection {
     if (!this.#closed) return;
     throw new StorageError("UNAVAILABLE", `the channel to ${this.address} is closed`, { resource: this.address });
   }
+}
+
+/** What is left of a call's time whenever it is asked, in milliseconds; undefined for one that has no end. */
+export function countdown(timeoutMs: number | undefined): () => number | undefined {
+  const start = performance.now();
+  return () => (timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - start)));
+}
+
+/** Whether the caller sends a stream. */
+function takesInput({ methodKind }: DescMethod): boolean {
+  return methodKind === "client_streaming" || methodKind === "bidi_streaming";
 }
 
 /**

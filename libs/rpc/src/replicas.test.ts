@@ -1,9 +1,12 @@
-import { createClient } from "@connectrpc/connect";
+import { createClient, type ServiceImpl } from "@connectrpc/connect";
+import { StorageError } from "@graviton/ports/storage-error";
 import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
+import { Health, HealthCheckResponse_ServingStatus } from "@graviton/proto/grpc/health/v1/health_pb";
 import { describe, expect, jest, test } from "@jest/globals";
-import { blobRoutesInPart } from "./blob-routes-in-part.ts";
+import { blobRoutesInPart, receipt } from "./blob-routes-in-part.ts";
 import { fromWire } from "./errors.ts";
 import { Replicas, type ReplicasChange } from "./replicas.ts";
+import { defineRoutes } from "./routes.ts";
 import { serveGrpc } from "./server.ts";
 import { silentServer } from "./testing/silent-server.ts";
 
@@ -30,6 +33,37 @@ describe("The replicas of a service", () => {
     const outcomes = await Array.fromAsync({ length: 4 }, () => stat(replicas).then(() => "served", reasonOf));
     expect(outcomes.filter((outcome) => outcome === "UNAVAILABLE").length).toBeLessThanOrEqual(1);
     expect(served).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each([0, 1])("that cannot be reached take no stream, which is taken from once: in turn %d", async (turn) => {
+    await using pair = await aliveAndGone(turn);
+    await using replicas = new Replicas(init(pair.addresses));
+    for (let put = 0; put < 3; put += 1) {
+      let taken = 0;
+      await upload(replicas, () => taken++);
+      expect(taken).toBe(1);
+    }
+  });
+
+  test("rest while they cannot be reached, also before a call to them has failed", async () => {
+    await using pair = await aliveAndGone();
+    await using replicas = new Replicas(init(pair.addresses));
+    await replicas.resolved;
+    const patience = AbortSignal.timeout(10_000);
+    while (!restingOf(replicas).includes(pair.gone)) await turn(patience);
+    await stat(replicas);
+    expect(restingOf(replicas)).toEqual([pair.gone]);
+  });
+
+  test("that keep a call waiting for their connection do so within its deadline", async () => {
+    await using alive = await counting(() => {});
+    await using silent = await silentServer();
+    await using replicas = new Replicas(init([alive.address, silent.address]));
+    await replicas.resolved;
+    // So that it is the turn of the silent one.
+    if (alive.address < silent.address) await stat(replicas);
+    const call = createClient(BlobService, replicas.channel.transport).statBlob({}, { timeoutMs: 50 });
+    expect(await call.catch(reasonOf)).toBe("DEADLINE_EXCEEDED");
   });
 
   test("are asked once their names have resolved, however soon the call comes", async () => {
@@ -62,6 +96,50 @@ describe("The replicas of a service", () => {
     expect(replicas.current().map(({ resting }) => resting)).toEqual([false]);
   });
 
+  test("rest no longer for many calls that fail together than for one", async () => {
+    using clock = stoppedClock();
+    await using failing = await answering({ statBlob: unavailable });
+    await using replicas = new Replicas(init([failing.address]));
+    await Promise.all(Array.from({ length: 8 }, () => stat(replicas).catch(reasonOf)));
+    expect(restingOf(replicas)).toEqual([failing.address]);
+    clock.set(2000);
+    expect(restingOf(replicas)).toEqual([]);
+  });
+
+  test("rest while they say that they do not serve, whatever they answer", async () => {
+    const says = { serving: false };
+    await using server = await answering({}, says);
+    await using replicas = new Replicas(init([server.address]));
+    await replicas.resolved;
+    await expect(check(replicas)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
+    await stat(replicas);
+    expect(restingOf(replicas)).toEqual([server.address]);
+    says.serving = true;
+    await check(replicas);
+    expect(restingOf(replicas)).toEqual([]);
+  });
+
+  test("whose calls fail do not end their rest by saying that they serve", async () => {
+    using _clock = stoppedClock();
+    await using server = await answering({ statBlob: unavailable });
+    await using replicas = new Replicas(init([server.address]));
+    await expect(stat(replicas)).rejects.toThrow();
+    await check(replicas);
+    expect(restingOf(replicas)).toEqual([server.address]);
+  });
+
+  test("end the rest of failed calls by serving again", async () => {
+    using _clock = stoppedClock();
+    const says = { serving: false };
+    await using server = await answering({ statBlob: unavailable }, says);
+    await using replicas = new Replicas(init([server.address]));
+    await expect(stat(replicas)).rejects.toThrow();
+    await expect(check(replicas)).rejects.toThrow("is not ready");
+    says.serving = true;
+    await check(replicas);
+    expect(restingOf(replicas)).toEqual([]);
+  });
+
   test("that accept connections and say nothing are passed over until they speak, however long that takes", async () => {
     await using alive = await counting(() => {});
     await using silent = await silentServer();
@@ -72,7 +150,7 @@ describe("The replicas of a service", () => {
         channel: { connectMsMax: 100 },
       });
       await replicas.resolved;
-      const resting = () => replicas.current().flatMap(({ name, resting }) => (resting ? [name] : []));
+      const resting = () => restingOf(replicas);
       // On a busy machine the other one may be late for its first connection too.
       while (!(resting().length === 1 && resting().includes(silent.address))) await stat(replicas).catch(reasonOf);
       now.mockReturnValue(Number.MAX_SAFE_INTEGER);
@@ -135,11 +213,75 @@ function counting(count: () => void) {
     count();
     return {};
   };
-  return serveGrpc({ routes: [blobRoutesInPart({ statBlob })], host: "127.0.0.1", port: 0 });
+  return answering({ statBlob });
+}
+
+/** A server whose health is what it says then. */
+function answering(methods: Partial<ServiceImpl<typeof BlobService>>, says = { serving: true }) {
+  const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
+  const health = defineRoutes(Health, {
+    check: () => ({ status: says.serving ? SERVING : NOT_SERVING }),
+    list: () => ({}),
+    async *watch() {},
+  });
+  const statBlob = async () => ({});
+  const putBlob = async (requests: AsyncIterable<unknown>) => {
+    for await (const _ of requests);
+    return receipt;
+  };
+  const routes = [blobRoutesInPart({ statBlob, putBlob, ...methods }), health];
+  return serveGrpc({ routes, host: "127.0.0.1", port: 0 });
+}
+
+/** Two addresses in the order in which they take turns. Nobody is at one of them. */
+async function aliveAndGone(turnOfGone = 1) {
+  const servers = [await answering({}), await answering({})].sort((a, b) => (a.address < b.address ? -1 : 1));
+  const addresses = servers.map(({ address }) => address);
+  await servers[turnOfGone]?.[Symbol.asyncDispose]();
+  return {
+    addresses,
+    gone: addresses[turnOfGone] ?? "",
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function unavailable(): Promise<never> {
+  throw new StorageError("UNAVAILABLE", "no answer from Postgres");
 }
 
 function stat(replicas: Replicas) {
   return createClient(BlobService, replicas.channel.transport).statBlob({});
+}
+
+/** Puts a stream that can be read once. */
+function upload(replicas: Replicas, onTaken: () => void) {
+  async function* once() {
+    onTaken();
+    yield { part: { case: "plan" as const, value: {} } };
+  }
+  return createClient(BlobService, replicas.channel.transport).putBlob(once());
+}
+
+/** Asks each whether it serves. */
+async function check(replicas: Replicas) {
+  for (const replica of replicas.current()) await replica.check(AbortSignal.timeout(60_000));
+}
+
+function restingOf(replicas: Replicas): string[] {
+  return replicas.current().flatMap(({ name, resting }) => (resting ? [name] : []));
+}
+
+async function turn(patience: AbortSignal) {
+  patience.throwIfAborted();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** A clock that stands still until it is set. */
+function stoppedClock() {
+  const now = jest.spyOn(performance, "now").mockReturnValue(1000);
+  return { set: (ms: number) => void now.mockReturnValue(ms), [Symbol.dispose]: () => now.mockRestore() };
 }
 
 function reasonOf(error: unknown) {

@@ -1,9 +1,10 @@
 import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 import { Code, type StreamResponse, type Transport } from "@connectrpc/connect";
-import { StorageError } from "@graviton/ports/storage-error";
-import { type Channel, type ChannelInit, type Connection, connect, parseAddress } from "./channel.ts";
+import { hasReason, StorageError } from "@graviton/ports/storage-error";
+import { type Channel, type ChannelInit, type Connection, connect, countdown, parseAddress } from "./channel.ts";
 import { isConnectError } from "./errors.ts";
+import { checkHealth } from "./health.ts";
 
 /** Calls go elsewhere for this long after a replica did not answer, in milliseconds; twice as long each time that it does not. */
 const restMsFirst = 1000;
@@ -39,8 +40,15 @@ export interface Replica {
   /** `10.0.0.7:7481`. */
   readonly name: string;
   readonly channel: Channel;
-  /** Whether it failed to answer a moment ago, or is out of reach since it did. */
+  /** Whether calls had better go elsewhere: it failed to answer a moment ago, is out of reach, or says that it does not serve. */
   readonly resting: boolean;
+  /**
+   * Asks it whether it serves. One that does not rests until it does. To serve on ends no other rest: a replica may say
+   * so and fail every call.
+   *
+   * @throws StorageError UNAVAILABLE when it does not, or does not answer
+   */
+  check(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -48,7 +56,10 @@ export interface Replica {
  * the process runs. A name that stops to resolve keeps the replicas that it had.
  */
 export class Replicas implements AsyncDisposable {
-  /** Gives each call to the next replica in turn; those that did not answer a moment ago come last. */
+  /**
+   * Gives each call to the next replica in turn, those that rest last. Nothing of a call is taken before a replica is
+   * reached: where that fails, the call goes to the next.
+   */
   readonly channel: Channel;
   readonly #init: ReplicasInit;
   readonly #timer: NodeJS.Timeout;
@@ -62,7 +73,7 @@ export class Replicas implements AsyncDisposable {
   constructor(init: ReplicasInit) {
     for (const address of init.addresses) parseAddress(address);
     this.#init = init;
-    this.channel = new RoundRobinChannel(init.name, () => this.#next());
+    this.channel = new RoundRobinChannel(init.name, (...call) => this.#next(...call));
     this.#first = this.#resolve();
     this.#resolving = this.#first;
     this.#timer = setInterval(() => this.#resolveAgain(), init.resolveMs).unref();
@@ -91,14 +102,24 @@ export class Replicas implements AsyncDisposable {
     await Promise.all([...this.#replicas.values()].map((replica) => replica.channel[Symbol.asyncDispose]()));
   }
 
-  async #next(): Promise<ReplicaChannel> {
+  async #next(signal: AbortSignal | undefined, leftMs: () => number | undefined): Promise<Replica> {
     await this.#first;
+    const candidates = this.#candidates();
+    const last = candidates.pop();
+    if (last === undefined) throw this.none();
+    for (const replica of candidates) if (await replica.reach(signal, leftMs())) return replica;
+    // It says itself why it is not reached.
+    return last;
+  }
+
+  /** Those to try for one call, the first first. Nobody waits for more than one that is known to be out of reach. */
+  #candidates(): ReplicaChannel[] {
     const all = [...this.#replicas.values()];
-    const awake = all.filter((replica) => !replica.resting);
-    const candidates = awake.length > 0 ? awake : all;
-    const next = candidates[this.#turn++ % Math.max(1, candidates.length)];
-    if (next === undefined) throw this.none();
-    return next;
+    const turn = this.#turn++;
+    const { awake = [], resting = [] } = Object.groupBy(all, (replica) => (replica.resting ? "resting" : "awake"));
+    const reached = resting.filter((replica) => replica.isConnected());
+    const inReach = [...inTurn(awake, turn), ...inTurn(reached, turn)];
+    return inReach.length > 0 ? inReach : inTurn(resting, turn).slice(0, 1);
   }
 
   /** One question at a time: an answer that comes late must not replace a newer one. */
@@ -147,6 +168,12 @@ async function addressesOf(host: string): Promise<readonly string[]> {
   return found.map(({ address }) => address);
 }
 
+/** All of them, beginning with another one each turn. */
+function inTurn<T>(items: readonly T[], turn: number): T[] {
+  const first = turn % Math.max(1, items.length);
+  return [...items.slice(first), ...items.slice(0, first)];
+}
+
 /** A channel to one replica that remembers when it last did not answer. */
 class ReplicaChannel implements Replica {
   readonly name: string;
@@ -154,6 +181,7 @@ class ReplicaChannel implements Replica {
   readonly #connection: Connection;
   #failures = 0;
   #restsUntil = 0;
+  #serves = true;
 
   constructor(name: string, init: ChannelInit | undefined) {
     this.name = name;
@@ -161,10 +189,7 @@ class ReplicaChannel implements Replica {
     this.channel = {
       address: name,
       transport: watched(this.#connection.transport, {
-        answered: () => {
-          this.#failures = 0;
-          this.#restsUntil = 0;
-        },
+        answered: () => this.#wake(),
         failed: (error) => this.#failed(error),
       }),
       [Symbol.asyncDispose]: () => this.#connection[Symbol.asyncDispose](),
@@ -172,26 +197,71 @@ class ReplicaChannel implements Replica {
   }
 
   get resting(): boolean {
-    if (this.#failures === 0) return false;
-    return performance.now() < this.#restsUntil || !this.#connection.isConnected();
+    if (!this.#serves || performance.now() < this.#restsUntil) return true;
+    if (this.#connection.isConnected()) return false;
+    return this.#failures > 0 || this.#connection.isOutOfReach();
   }
 
+  isConnected(): boolean {
+    return this.#connection.isConnected();
+  }
+
+  /** Waits for its connection, as a call does: whether it stands. */
+  async reach(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<boolean> {
+    try {
+      return await this.#connection.reach(signal, timeoutMs);
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  /** Not through its own channel: that it answers this says nothing of its calls. */
+  async check(signal: AbortSignal): Promise<void> {
+    try {
+      await checkHealth(this.#connection, signal);
+      if (!this.#serves) this.#wake();
+      this.#serves = true;
+    } catch (error) {
+      if (hasReason(error, "UNAVAILABLE")) this.#serves = false;
+      throw error;
+    }
+  }
+
+  #wake(): void {
+    this.#failures = 0;
+    this.#restsUntil = 0;
+  }
+
+  /** Calls that fail together count as one: what began before the rest tells nothing about the end of it. */
   #failed(error: unknown): void {
-    if (!isConnectError(error) || error.code !== Code.Unavailable) return;
-    this.#restsUntil = performance.now() + Math.min(restMsMax, restMsFirst * 2 ** this.#failures);
+    const now = performance.now();
+    if (!isConnectError(error) || error.code !== Code.Unavailable || now < this.#restsUntil) return;
+    this.#restsUntil = now + Math.min(restMsMax, restMsFirst * 2 ** this.#failures);
     this.#failures += 1;
   }
 }
+
+/** Chooses the replica for a call that has so much time left. */
+type NextReplica = (signal: AbortSignal | undefined, leftMs: () => number | undefined) => Promise<Replica>;
 
 class RoundRobinChannel implements Channel {
   readonly address: string;
   readonly transport: Transport;
 
-  constructor(address: string, next: () => Promise<Replica>) {
+  constructor(address: string, next: NextReplica) {
     this.address = address;
     this.transport = {
-      unary: async (...call) => (await next()).channel.transport.unary(...call),
-      stream: async (...call) => (await next()).channel.transport.stream(...call),
+      unary: async (method, signal, timeoutMs, ...rest) => {
+        const leftMs = countdown(timeoutMs);
+        const { channel } = await next(signal, leftMs);
+        return channel.transport.unary(method, signal, leftMs(), ...rest);
+      },
+      stream: async (method, signal, timeoutMs, ...rest) => {
+        const leftMs = countdown(timeoutMs);
+        const { channel } = await next(signal, leftMs);
+        return channel.transport.stream(method, signal, leftMs(), ...rest);
+      },
     };
   }
 

@@ -1,6 +1,6 @@
 import { InMemoryKeyValueStore } from "@graviton/memory/key-value-store";
 import type { KeyValueStore } from "@graviton/ports/key-value-store";
-import { StorageError } from "@graviton/ports/storage-error";
+import { isStorageError, StorageError } from "@graviton/ports/storage-error";
 import { connect } from "@graviton/rpc/channel";
 import { checkHealth } from "@graviton/rpc/health";
 import { RemoteKeyValueStore } from "@graviton/rpc/kv/remote";
@@ -12,6 +12,9 @@ import { readConfig } from "./settings.ts";
 import { Collector } from "./testing/collector.ts";
 
 const patience = AbortSignal.timeout(60_000);
+
+/** The grace of a process that was given none. */
+const defaultGraceMs = readConfig("kv-service", {}).graceSeconds * 1000;
 
 describe("A process", () => {
   test("is ready when its backend answers, says what does not, and comes back without a restart", async () => {
@@ -100,21 +103,32 @@ describe("A process", () => {
     await subject.store.put("a", Uint8Array.of(1));
   });
 
-  test("drains: it says that it serves no more, and lets calls in flight end", async () => {
-    const begun = Promise.withResolvers<void>();
-    const release = Promise.withResolvers<void>();
-    const onGet = async () => {
-      begun.resolve();
-      await release.promise;
-    };
-    await using subject = await run({ onGet });
-    const get = subject.store.get("a");
-    await begun.promise;
+  test("drains: it says that it serves no more, takes no new calls, and lets those in flight end", async () => {
+    const graceSeconds = 10;
+    const held = heldCalls();
+    await using subject = await run({ onGet: held.hold, graceSeconds });
+    const answer = subject.store.get("a").then(() => "answered", reasonOf);
+    await held.begun;
     const drained = subject.service.drain();
     expect(subject.service.readiness.ready).toBe(false);
-    release.resolve();
-    await expect(get).resolves.toBeUndefined();
+    await until(async () => (await subject.store.put("b", Uint8Array.of(1)).catch(reasonOf)) === "UNAVAILABLE");
+    // A grace that was lost, or whose seconds were taken for milliseconds, is over when this timer fires.
+    await new Promise((resolve) => setTimeout(resolve, 2 * graceSeconds));
+    held.release();
+    expect(await answer).toBe("answered");
     await drained;
+  });
+
+  test("drains: calls that are still in flight after the grace are ended", async () => {
+    const held = heldCalls();
+    await using subject = await run({ onGet: held.hold, graceSeconds: 0 });
+    const answer = subject.store.get("a").then(() => "answered", reasonOf);
+    await held.begun;
+    const drained = subject.service.drain().then(() => "drained");
+    const tooLate = new Promise((resolve) => setTimeout(resolve, defaultGraceMs / 2, "too late").unref());
+    expect(await Promise.race([drained, tooLate])).toBe("drained");
+    expect(await answer).toBe("UNAVAILABLE");
+    held.release();
   });
 });
 
@@ -125,6 +139,7 @@ interface RunInit {
   readonly otlp?: string;
   readonly fail?: StorageError;
   readonly onGet?: (context: ServiceContext) => Promise<void> | void;
+  readonly graceSeconds?: number;
 }
 
 interface Subject extends AsyncDisposable {
@@ -135,7 +150,7 @@ interface Subject extends AsyncDisposable {
   page(path: string): Promise<{ status: number; text: string }>;
 }
 
-async function run({ check = () => "", headers = {}, otlp, fail, onGet }: RunInit): Promise<Subject> {
+async function run({ check = () => "", headers = {}, otlp, fail, onGet, graceSeconds }: RunInit): Promise<Subject> {
   const lines: Record<string, unknown>[] = [];
   const definition: ServiceDefinition = {
     name: "kv-service",
@@ -171,6 +186,7 @@ async function run({ check = () => "", headers = {}, otlp, fail, onGet }: RunIni
     GRAVITON_GRPC_PORT: "0",
     GRAVITON_ADMIN_PORT: "0",
     ...(otlp === undefined ? {} : { GRAVITON_OTLP_ENDPOINT: otlp }),
+    ...(graceSeconds === undefined ? {} : { GRAVITON_GRACE_SECONDS: String(graceSeconds) }),
   });
   const log = createLog("kv-service", config, { write: (line) => void lines.push(JSON.parse(line)) });
   const service = await startService(definition, config, log);
@@ -189,6 +205,21 @@ async function run({ check = () => "", headers = {}, otlp, fail, onGet }: RunIni
       await service.drain();
     },
   };
+}
+
+/** Calls that begin, and do not end before they are released. */
+function heldCalls() {
+  const begun = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const hold = () => {
+    begun.resolve();
+    return released.promise;
+  };
+  return { begun: begun.promise, hold, release: released.resolve };
+}
+
+function reasonOf(error: unknown): unknown {
+  return isStorageError(error) ? error.reason : error;
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {

@@ -61,7 +61,7 @@ async function openGateway(context: ServiceContext): Promise<Service> {
   observePlaces(metrics, places);
   metrics.gauge(
     "graviton_block_replicas",
-    "Block services that are known, and those that did not answer lately.",
+    "Block services that are known, and those that did not answer lately or do not serve.",
     () => {
       const all = upstreams.block.replicas.current();
       return { known: all.length, failing: all.filter(({ resting }) => resting).length };

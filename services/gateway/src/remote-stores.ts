@@ -23,13 +23,19 @@ import { observeStores } from "@graviton/service/observe-stores";
 import type { Upstream, Upstreams } from "./upstream.ts";
 
 /**
+ * Another replica takes over at once. To wait for a service that is in trouble as a whole is the client's part: its tries
+ * and the gateway's multiply, and what is in trouble gets all of them.
+ */
+const attemptsMax = 2;
+
+/**
  * The stores of the services behind the gateway but the blocks: each call goes to the next replica in turn, is observed,
- * and is tried again when it fails for a reason that passes.
+ * and is tried once more when it fails for a reason that passes.
  *
  * @param opened owns them
  */
 export function openRemoteStores({ manifest, kv, object }: Upstreams, metrics: Metrics, opened: AsyncDisposableStack) {
-  const retries = new Retries();
+  const retries = new Retries({ attemptsMax });
   const open = <Port extends AsyncDisposable>(
     { name, replicas }: Upstream,
     Remote: new (channel: Channel) => Port,

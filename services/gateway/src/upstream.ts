@@ -1,5 +1,4 @@
 import { StorageError } from "@graviton/ports/storage-error";
-import { checkHealth } from "@graviton/rpc/health";
 import { Replicas } from "@graviton/rpc/replicas";
 import type { Dependency } from "@graviton/service/readiness";
 import type { ServiceContext } from "@graviton/service/run-service";
@@ -57,7 +56,7 @@ export class Upstream implements Dependency, AsyncDisposable {
     const replicas = this.replicas.current();
     if (replicas.length === 0) throw this.replicas.none();
     try {
-      await Promise.any(replicas.map(({ channel }) => checkHealth(channel, signal)));
+      await Promise.any(replicas.map((replica) => replica.check(signal)));
     } catch (error) {
       const reasons = (error as AggregateError).errors.map((reason: Error) => reason.message);
       throw new StorageError("UNAVAILABLE", `no replica of ${this.name} serves: ${reasons.join("; ")}`, {
