@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { blobStoreContract } from "@graviton/conformance/blob-store";
+import { held } from "@graviton/conformance/streams";
 import { describeContract } from "@graviton/conformance/testing/describe-contract";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
 import { InMemoryManifestStore, ManifestStorage } from "@graviton/memory/manifest-store";
@@ -103,6 +104,13 @@ describe("CasBlobStore", () => {
       reason: "HASH_MISMATCH",
     });
     expect(asked).toBe(1);
+  });
+
+  test("ends a put at its deadline also while it waits for bytes", async () => {
+    const store = inMemory().blobs();
+    using source = held([Buffer.from("the first bytes")], []);
+    const putting = store.put({}, source.stream, { deadline: Date.now() + 50 });
+    await expect(putting).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   });
 });
 

@@ -1,7 +1,8 @@
 import type { BlobInfo, BlobListOptions, BlobReceipt, BlobStore } from "@graviton/ports/blob-store";
 import type { BlockStore } from "@graviton/ports/block-store";
 import { type ByteRange, checkRange, resolveRange, wholeRange } from "@graviton/ports/byte-range";
-import { abortError, type CallOptions, checkListOptions } from "@graviton/ports/call-options";
+import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key, keysEqual, parseKey } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import type { ManifestStore } from "@graviton/ports/manifest-store";
@@ -87,14 +88,14 @@ export class CasBlobStore implements BlobStore {
     await using manifest = new ManifestBuilder(plan.algorithm);
     const hasher = createHasher(plan.algorithm);
     const writer = new BatchWriter(this.#blocks, this.#manifests, plan, options);
-    const blocks = chunked(plan.chunker, hashed(hasher, plan.expected, abortable(bytes, options?.signal)));
+    const blocks = chunked(plan.chunker, hashed(hasher, plan.expected, abortable(bytes, callSignal(options))));
     const batches = batched(plan.algorithm, blocks);
     for await (const batch of mapInOrder(batches, { concurrency: batchConcurrency }, (some) => writer.store(some))) {
       for (const { key } of batch) await manifest.append(key);
     }
     const key: Key = { algorithm: plan.algorithm, digest: hasher.digest(), size: manifest.size };
     checkExpected(plan.expected, key);
-    if (options?.signal?.aborted) throw abortError(options.signal);
+    checkCall(options);
     const { created, info } = await this.#manifests.put(
       { key, attributes: plan.attributes },
       manifest.pages(),

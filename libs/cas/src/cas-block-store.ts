@@ -7,7 +7,8 @@ import type {
   StoredBytes,
 } from "@graviton/ports/block-store";
 import { type ByteRange, resolveRange, wholeRange } from "@graviton/ports/byte-range";
-import type { CallOptions } from "@graviton/ports/call-options";
+import { abortError, type CallOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key, keysEqual } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import { blockBytesMax, blocksPerPutMax } from "@graviton/ports/limits";
@@ -29,7 +30,7 @@ const windowBytes = 8 * 1024 * 1024;
 export class CasBlockStore implements BlockStore {
   readonly #driver: BlockDriver;
   readonly #lifetime: Lifetime;
-  readonly #writing = new Map<string, Promise<void>>();
+  readonly #writing = new Map<string, Promise<Outcome>>();
 
   /** @param name what errors call the store; @param driver owned: disposed with the store */
   constructor(name: string, driver: BlockDriver) {
@@ -42,34 +43,38 @@ export class CasBlockStore implements BlockStore {
     blocks: AsyncIterable<BlockInput>,
     options?: CallOptions,
   ): AsyncIterable<PutBlocksEvent> {
-    return this.#lifetime.stream(options, () => this.#putBlocks(resolveBlockWritePlan(plan), blocks, options));
+    return this.#lifetime.stream(options, () =>
+      this.#putBlocks(resolveBlockWritePlan(plan), blocks, callSignal(options)),
+    );
   }
 
   get(key: Key, range: ByteRange = wholeRange, options?: CallOptions): Promise<Uint8Array> {
     return this.#lifetime.run(options, async () => {
       const { start, end } = resolveRange(range, checkKey(key).size, formatKey(key));
-      const bytes = await this.#read(key, options?.signal);
+      const bytes = await this.#read(key, callSignal(options));
       return bytes.subarray(start, end);
     });
   }
 
   getMany(keys: readonly Key[], options?: CallOptions): AsyncIterable<StoredBytes> {
     return this.#lifetime.stream(options, () => {
+      const signal = callSignal(options);
       const window = { concurrency: this.#driver.concurrency, weightMax: windowBytes, weigh: (key: Key) => key.size };
       return mapInOrder(checkKeys(keys), window, async (key) => {
-        return { key, bytes: await this.#read(key, options?.signal) };
+        return { key, bytes: await this.#read(key, signal) };
       });
     });
   }
 
   exists(keys: readonly Key[], options?: CallOptions): Promise<boolean[]> {
-    return this.#lifetime.run(options, async () => this.#driver.has(checkKeys(keys), options?.signal));
+    return this.#lifetime.run(options, async () => this.#driver.has(checkKeys(keys), callSignal(options)));
   }
 
   delete(keys: readonly Key[], options?: CallOptions): Promise<void> {
     return this.#lifetime.run(options, async () => {
+      const signal = callSignal(options);
       const window = { concurrency: this.#driver.concurrency };
-      const removals = mapInOrder(checkKeys(keys), window, (key) => this.#driver.remove(key, options?.signal));
+      const removals = mapInOrder(checkKeys(keys), window, (key) => this.#driver.remove(key, signal));
       for await (const _ of removals);
     });
   }
@@ -81,9 +86,9 @@ export class CasBlockStore implements BlockStore {
   async *#putBlocks(
     plan: ResolvedBlockWritePlan,
     blocks: AsyncIterable<BlockInput>,
-    options: CallOptions | undefined,
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<PutBlocksEvent, void, void> {
-    const source = checked(plan, abortable(framed(plan, blocks), options?.signal));
+    const source = checked(plan, abortable(framed(plan, blocks), signal));
     const window = {
       concurrency: this.#driver.concurrency,
       weightMax: windowBytes,
@@ -91,7 +96,7 @@ export class CasBlockStore implements BlockStore {
     };
     const entries: ManifestEntry[] = [];
     let offset = 0;
-    for await (const stored of mapInOrder(source, window, (block) => this.#store(plan, block, options?.signal))) {
+    for await (const stored of mapInOrder(source, window, (block) => this.#store(plan, block, signal))) {
       entries.push({ index: entries.length, offset, block: stored.key });
       offset += stored.key.size;
       yield stored;
@@ -106,21 +111,16 @@ export class CasBlockStore implements BlockStore {
   ): Promise<BlockStored> {
     const name = formatKey(key);
     for (let other = this.#writing.get(name); other !== undefined; other = this.#writing.get(name)) {
-      const stored = await other.then(
-        () => true,
-        () => false,
-      );
-      if (stored) return { kind: "stored", key, status: "DUPLICATE" };
+      if (isEnough(await unlessAborted(other, signal), plan)) return { kind: "stored", key, status: "DUPLICATE" };
     }
-    const done = Promise.withResolvers<void>();
-    done.promise.catch(() => {});
-    this.#writing.set(name, done.promise);
+    const outcome = Promise.withResolvers<Outcome>();
+    this.#writing.set(name, outcome.promise);
     try {
       const added = await this.#put(plan, key, bytes, signal);
-      done.resolve();
+      outcome.resolve(added || isRewrite(plan) ? "written" : "found");
       return { kind: "stored", key, status: added ? "FRESH" : "DUPLICATE" };
     } catch (error) {
-      done.reject(error);
+      outcome.resolve("failed");
       throw error;
     } finally {
       this.#writing.delete(name);
@@ -134,10 +134,9 @@ export class CasBlockStore implements BlockStore {
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const isRewrite = plan.duplicates === "rewrite";
-    if (!isRewrite && this.#driver.add !== undefined) return this.#driver.add(key, bytes, signal);
+    if (!isRewrite(plan) && this.#driver.add !== undefined) return this.#driver.add(key, bytes, signal);
     const [present] = await this.#driver.has([key], signal);
-    if (!present || isRewrite) await this.#driver.write(key, bytes, signal);
+    if (!present || isRewrite(plan)) await this.#driver.write(key, bytes, signal);
     return !present;
   }
 
@@ -159,6 +158,32 @@ export class CasBlockStore implements BlockStore {
 interface Named {
   readonly key: Key;
   readonly bytes: Uint8Array;
+}
+
+/** What became of a block in a put that had it in hand. One that was found there may be damaged: nobody read it. */
+type Outcome = "written" | "found" | "failed";
+
+/** Whether that leaves nothing to do for another put of the same block. */
+function isEnough(outcome: Outcome, plan: ResolvedBlockWritePlan): boolean {
+  return outcome === "written" || (outcome === "found" && !isRewrite(plan));
+}
+
+function isRewrite({ duplicates }: ResolvedBlockWritePlan): boolean {
+  return duplicates === "rewrite";
+}
+
+/** What the promise gives, or the signal's error as soon as that aborts. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(abortError(signal));
+  signal.addEventListener("abort", abort);
+  try {
+    if (signal.aborted) abort();
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** The input cut into blocks as the plan's framing says. */

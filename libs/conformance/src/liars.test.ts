@@ -10,13 +10,13 @@ import { damageBlock, type MemoryParts, memorySubject } from "@graviton/memory/t
 import type { BlobStore } from "@graviton/ports/blob-store";
 import type { BlockStore, PutBlocksEvent, StoredBytes } from "@graviton/ports/block-store";
 import { type ByteSpan, checkSpan, mergeSpan } from "@graviton/ports/byte-range";
-import { checkCall } from "@graviton/ports/call-options";
+import { checkCall, type ListOptions } from "@graviton/ports/call-options";
 import { formatKey } from "@graviton/ports/key";
 import { checkKeyValueBatch, type KeyValueStore } from "@graviton/ports/key-value-store";
 import { formatLocator, type Locator } from "@graviton/ports/locator";
-import type { ManifestHeader, ManifestPage } from "@graviton/ports/manifest";
+import type { ManifestHeader, ManifestInfo, ManifestPage } from "@graviton/ports/manifest";
 import type { ManifestStore } from "@graviton/ports/manifest-store";
-import type { MutableObjectStore } from "@graviton/ports/object-store";
+import type { MutableObjectStore, ObjectInfo } from "@graviton/ports/object-store";
 import { resolveBlobWritePlan } from "@graviton/ports/plan";
 import { checkKeys } from "@graviton/ports/presence";
 import type { RangeTracker } from "@graviton/ports/range-tracker";
@@ -316,15 +316,19 @@ describe("A manifest store that", () => {
     ["The refs of a range are just those of the blocks that hold a byte of it.", "A range without bytes has no refs."],
   );
 
+  liar("doubles what it lists", (truth) => ({ list: (options) => twice(truth.list(options)) }), [
+    "A list gives manifests in the byte order of their keys, pages that begin after a key and end at a limit.",
+    "A list loses and doubles none that was there from beginning to end, whatever is written meanwhile.",
+    "A list without bounds gives every manifest.",
+  ]);
+
   liar(
-    "doubles what it lists",
-    (truth) => ({
-      list: (options) => (options?.limit === undefined ? twice(truth.list(options)) : truth.list(options)),
-    }),
-    [
-      "A list loses and doubles none that was there from beginning to end, whatever is written meanwhile.",
-      "A list without bounds gives every manifest.",
-    ],
+    "finds the next page of a list by counting",
+    (truth) => {
+      const counts = new Map<string, number>();
+      return { list: (options = {}) => countedOn((of) => truth.list(of), options, textOf, counts) };
+    },
+    ["A list loses and doubles none that was there from beginning to end, whatever is written meanwhile."],
   );
 });
 
@@ -470,13 +474,24 @@ describe("An object store that", () => {
     ["A list tells of each object what head tells."],
   );
 
+  liar("lists in the order of UTF-16", (truth) => ({ list: (...args) => sortedBy(truth.list(...args), pathOf) }), [
+    "A list gives just the objects whose paths begin with the prefix, in the byte order of their paths.",
+    "Dispose ends a read that nobody pulls from, which then refuses to go on.",
+  ]);
+
   liar(
-    "lists in the order of UTF-16",
-    (truth) => ({ list: (...args) => sortedBy(truth.list(...args), ({ locator }) => locator.path) }),
-    [
-      "A list gives just the objects whose paths begin with the prefix, in the byte order of their paths.",
-      "Dispose ends a read that nobody pulls from, which then refuses to go on.",
-    ],
+    "finds the next page of a list by counting",
+    (truth) => {
+      const countsOf = new Map<string, Map<string, number>>();
+      return {
+        list(prefix, options = {}) {
+          const counts = countsOf.get(prefix.path) ?? new Map<string, number>();
+          countsOf.set(prefix.path, counts);
+          return countedOn((of) => truth.list(prefix, of), options, pathOf, counts);
+        },
+      };
+    },
+    ["A list loses and doubles none that was there from beginning to end, whatever is written meanwhile."],
   );
 
   liar(
@@ -635,6 +650,28 @@ async function* sortedBy<T>(stream: AsyncIterable<T>, nameOf: (item: T) => strin
   yield* items.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
+/**
+ * A page of a list that goes on by OFFSET: after as many items as there were up to the one that the page before ended
+ * with, by what was counted then.
+ *
+ * @param counts how many there were up to each item that was given out
+ */
+async function* countedOn<T, Options extends ListOptions>(
+  list: (options: Options) => AsyncIterable<T>,
+  options: Options,
+  nameOf: (item: T) => string,
+  counts: Map<string, number>,
+): AsyncGenerator<T, void, void> {
+  const { after = "" } = options;
+  const names = (await collect(list({ ...options, after: undefined, limit: undefined }))).map(nameOf);
+  let count = counts.get(after) ?? names.filter((name) => name <= after).length;
+  for await (const item of list({ ...options, after: names.slice(0, count).at(-1) })) {
+    count += 1;
+    counts.set(nameOf(item), count);
+    yield item;
+  }
+}
+
 async function* allAtOnce(stream: AsyncIterable<ManifestPage>): AsyncGenerator<ManifestPage, void, void> {
   const pages = await collect(mapped(stream, (page) => page.map((entry) => ({ ...entry, block: { ...entry.block } }))));
   yield* pages;
@@ -664,6 +701,14 @@ async function* lateOf(
     if (hasReason(error, "NOT_FOUND") && key !== undefined) yield { key, bytes: new Uint8Array() };
     throw error;
   }
+}
+
+function textOf({ confirmed }: ManifestInfo): string {
+  return formatKey(confirmed.key);
+}
+
+function pathOf({ locator }: ObjectInfo): string {
+  return locator.path;
 }
 
 function withoutOffsets(event: PutBlocksEvent): PutBlocksEvent {

@@ -11,7 +11,7 @@ import { everyMethod, expectDisposeWaits } from "./every-method.ts";
 import { expectAttributes, expectConfirmed, expectSameInfo } from "./expect-info.ts";
 import { expectReason, sourceError } from "./expect-reason.ts";
 import { millionEntries } from "./million-entries.ts";
-import { collect, failingAfter, held, readFirst, streamOf } from "./streams.ts";
+import { collect, failingAfter, held, readFirst, readPages, streamOf } from "./streams.ts";
 
 const clause = clauseOf<ManifestStore>;
 
@@ -296,15 +296,12 @@ export const manifestStoreContract: Contract<ManifestStore> = {
         const stay = keys.filter((_, index) => index % 2 === 0);
         const go = keys.filter((_, index) => index % 2 === 1);
         await Promise.all(go.slice(10).map((key) => store.delete(key)));
-        const list = store.list({ after: formatKey(before) })[Symbol.asyncIterator]();
-        const seen = [textOf((await list.next()).value as ManifestInfo)];
-        await Promise.all(go.slice(0, 10).map((key) => store.delete(key)));
-        await Promise.all(go.slice(10).map((key) => store.put({ key, attributes: {} }, streamOf())));
-        const last = formatKey(keys.at(-1) as Key);
-        for (let step = await list.next(); !step.done && textOf(step.value) <= last; step = await list.next()) {
-          seen.push(textOf(step.value));
-        }
-        await list.return?.();
+        const end = formatKey(keys.at(-1) as Key);
+        const page = (last = formatKey(before)) => textsUpTo(end, store.list({ after: last, limit: 10 }));
+        const seen = await readPages<string>(page, [
+          () => Promise.all(go.slice(0, 10).map((key) => store.delete(key))),
+          () => Promise.all(go.slice(10).map((key) => store.put({ key, attributes: {} }, streamOf()))),
+        ]);
         assert.equal(new Set(seen).size, seen.length, "none is doubled");
         assert.deepEqual(
           seen.filter((text) => stay.some((key) => formatKey(key) === text)),
@@ -468,6 +465,14 @@ async function putAdjacent(store: ManifestStore, count: number): Promise<Key[]> 
   const keys = adjacentKeys(count, 0);
   await Promise.all([...keys].reverse().map((key) => store.put({ key, attributes: {} }, streamOf())));
   return keys;
+}
+
+/** The keys that a list gives, as far as this one. */
+async function* textsUpTo(end: string, infos: AsyncIterable<ManifestInfo>): AsyncGenerator<string, void, void> {
+  for await (const info of infos) {
+    if (textOf(info) > end) return;
+    yield textOf(info);
+  }
 }
 
 /** Asserts that a list does not give the key at its place, between the key before it and the one after it. */

@@ -65,6 +65,31 @@ export async function readFirst<T>(stream: AsyncIterable<T>): Promise<T | undefi
   return undefined;
 }
 
+/** No clause lists more pages than this: a list that begins anew with every page would never end. */
+const pagesMax = 100;
+
+/**
+ * What a reader gets who asks for page after page until one is empty, while others write.
+ *
+ * @param list a page that begins after this item; the first page where there is none
+ * @param changes what others do: the first in the middle of the first page, the second in the middle of the second
+ */
+export async function readPages<T>(
+  list: (last: T | undefined) => AsyncIterable<T>,
+  changes: readonly (() => Promise<unknown>)[],
+): Promise<T[]> {
+  const seen: T[] = [];
+  for (let page = 0; page < pagesMax; page += 1) {
+    const before = seen.length;
+    for await (const item of list(seen.at(-1))) {
+      seen.push(item);
+      if (seen.length === before + 1) await changes[page]?.();
+    }
+    if (seen.length === before) break;
+  }
+  return seen;
+}
+
 /** Runs the work for every item, at most `width` at once. */
 export async function inParallel<T>(
   items: readonly T[],
