@@ -1,6 +1,7 @@
 import type { BlockInput, BlockStore, PutBlocksEvent, StoredBytes } from "@graviton/ports/block-store";
 import { type ByteRange, checkRange, wholeRange } from "@graviton/ports/byte-range";
 import type { CallOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, type Key } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import type { ManifestEntry } from "@graviton/ports/manifest";
@@ -136,7 +137,7 @@ export class SpreadBlockStore implements BlockStore {
     });
     const weigh = ({ bytes }: NamedBlock) => bytes.length;
     const window = { concurrency: windowBlocks, weightMax: windowBytes, weigh };
-    const source = namedBlocks(plan, abortable(blocks, options?.signal), this.#keyOf);
+    const source = namedBlocks(plan, abortable(blocks, callSignal(options)), this.#keyOf);
     const entries: ManifestEntry[] = [];
     let offset = 0;
     try {

@@ -1,4 +1,5 @@
 import { abortError, type CallOptions, checkCall } from "./call-options.ts";
+import { callSignal } from "./call-signal.ts";
 import { StorageError } from "./storage-error.ts";
 
 /**
@@ -33,7 +34,7 @@ export class Lifetime implements AsyncDisposable {
    */
   async *stream<T>(options: CallOptions | undefined, open: () => AsyncIterable<T>): AsyncGenerator<T, void, void> {
     this.#check(options);
-    const source = abortable(open(), options?.signal)[Symbol.asyncIterator]();
+    const source = abortable(open(), callSignal(options))[Symbol.asyncIterator]();
     const end = async () => void (await source.return?.());
     this.#parked.add(end);
     try {

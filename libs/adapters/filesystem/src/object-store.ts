@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { type ByteRange, wholeRange } from "@graviton/ports/byte-range";
 import type { CallOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import { checkLocator, formatLocator, type Locator, type LocatorPrefix } from "@graviton/ports/locator";
 import { objectExists } from "@graviton/ports/object-errors";
@@ -81,7 +82,7 @@ export class FilesystemObjectStore implements MutableObjectStore {
     return this.#lifetime.run(options, async () => {
       const checked = checkLocator(locator, "fs");
       if (options?.ifAbsent) await this.#expectAbsent(checked);
-      return this.#writer.put(checked, abortable(bytes, options?.signal), options);
+      return this.#writer.put(checked, abortable(bytes, callSignal(options)), options);
     });
   }
 

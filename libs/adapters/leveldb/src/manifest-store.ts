@@ -1,6 +1,7 @@
 import { checkAttributes } from "@graviton/ports/attributes";
 import { type ByteRange, resolveRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key, parseKey } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import {
@@ -51,7 +52,8 @@ export class LevelManifestStore implements ManifestStore {
       const attributes = checkAttributes(header.attributes);
       const upload = new ManifestUpload(this.#database, key);
       try {
-        for await (const page of repaged(checkedPages(key, abortable(pages, options?.signal)))) await upload.add(page);
+        for await (const page of repaged(checkedPages(key, abortable(pages, callSignal(options)))))
+          await upload.add(page);
         checkCall(options);
         return await upload.commit(attributes, this.#now());
       } catch (error) {

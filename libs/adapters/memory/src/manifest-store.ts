@@ -1,6 +1,7 @@
 import { type Attributes, checkAttributes } from "@graviton/ports/attributes";
 import { type ByteRange, resolveRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key } from "@graviton/ports/key";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import {
@@ -49,7 +50,7 @@ export class InMemoryManifestStore implements ManifestStore {
     return this.#lifetime.run(options, async () => {
       const key = checkKey(header.key);
       const advertised = copyOf(checkAttributes(header.attributes));
-      const checked = await this.#collect(key, abortable(pages, options?.signal));
+      const checked = await this.#collect(key, abortable(pages, callSignal(options)));
       checkCall(options);
       const there = this.#storage.manifests.get(formatKey(key));
       if (there !== undefined) return { created: false, info: there.info };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type ByteRange, checkRange, resolveRange, wholeRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { abortable, Lifetime } from "@graviton/ports/lifetime";
 import { frameBytesMax } from "@graviton/ports/limits";
 import {
@@ -51,7 +52,7 @@ export class InMemoryObjectStore implements MutableObjectStore {
     return this.#lifetime.run(options, async () => {
       const checked = checkLocator(locator, "mem");
       if (options?.ifAbsent) this.#refuseExisting(checked);
-      const content = await concatenated(abortable(bytes, options?.signal));
+      const content = await concatenated(abortable(bytes, callSignal(options)));
       checkCall(options);
       if (options?.ifAbsent) this.#refuseExisting(checked);
       return this.#commit(checked, content);
