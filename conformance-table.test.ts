@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { conformanceTable, type TestOutcome } from "./conformance-table.ts";
+import ConformanceReporter from "./conformance-reporter.ts";
+import { absentCells, conformanceTable, type TestOutcome } from "./conformance-table.ts";
 import { immutableObjectStoreClauses } from "./libs/conformance/src/immutable-object-store.ts";
 
 describe("the table of ports and adapters", () => {
@@ -67,6 +68,73 @@ describe("the table of ports and adapters", () => {
     expect(widest).toBeLessThanOrEqual(120);
   });
 });
+
+describe("the end of a run", () => {
+  const everything = suites().flatMap((suite) => [
+    ...outcomesOf(suite, 1),
+    { ancestorTitles: [suite], title: immutableObjectStoreClauses[0]?.says ?? "", status: "passed" },
+  ]);
+  const without = (suite: string) => everything.filter(({ ancestorTitles }) => ancestorTitles.at(-1) !== suite);
+  const grpcMissing = without("KeyValueStore: LevelKeyValueStore over gRPC");
+
+  test("lacks nothing where each adapter ran both ways, whether it failed or not", () => {
+    expect(absentCells(everything)).toEqual([]);
+    expect(absentCells(everything.map((outcome) => ({ ...outcome, status: "failed" })))).toEqual([]);
+  });
+
+  test("lacks something without any one suite, also where that was skipped", () => {
+    for (const suite of suites()) {
+      const absent = absentCells(without(suite));
+      expect({ suite, absent }).not.toEqual({ suite, absent: [] });
+      expect(absentCells([...without(suite), ...outcomesOf(suite, 1, "pending")])).toEqual(absent);
+    }
+  });
+
+  test("names what it lacks", () => {
+    expect(absentCells(grpcMissing)).toEqual(["KeyValueStore on LevelDB over gRPC"]);
+    const both = ["ImmutableObjectStore on S3", "MutableObjectStore on S3"];
+    expect(absentCells(without("MutableObjectStore: S3ObjectStore"))).toEqual(both);
+  });
+
+  test("is an error on a CI that names what it lacks, after the table", async () => {
+    const { error, said } = await closed(grpcMissing, { ci: true });
+    expect(error?.message).toContain("KeyValueStore on LevelDB over gRPC");
+    expect(said).toMatch(/^\nPromises kept(.|\n)*KeyValueStore on LevelDB over gRPC\n$/);
+  });
+
+  test("is an error on a CI when no contract ran at all", async () => {
+    expect((await closed([], { ci: true })).error?.message).toContain("BlockStore on memory\n");
+  });
+
+  test("is no error when everything ran, away from a CI, or when only some tests were asked for", async () => {
+    expect((await closed(everything, { ci: true })).error).toBeUndefined();
+    expect((await closed(grpcMissing, { ci: false })).error).toBeUndefined();
+    expect((await closed(grpcMissing, { ci: true }, { testNamePattern: "one" })).error).toBeUndefined();
+  });
+});
+
+/** What a reporter makes of a run. */
+async function closed(outcomes: readonly TestOutcome[], settings: { ci: boolean }, asked = {}) {
+  let said = "";
+  const print = (text: string) => {
+    said += text;
+  };
+  const reporter = new ConformanceReporter(asked, { ...settings, print });
+  await reporter.onRunComplete(undefined, { testResults: [{ testResults: outcomes }] });
+  return { error: reporter.getLastError(), said };
+}
+
+/** Those of a whole run. */
+function suites(): string[] {
+  const onLevel = ["ManifestStore", "ReplicaIndex", "RangeTracker", "KeyValueStore"].flatMap((port) =>
+    ["InMemory", "Level", "Postgres"].map((technology) => `${port}: ${technology}${port}`),
+  );
+  const ofBlocks = ["InMemory", "Filesystem", "S3"].map((technology) => `BlockStore: ${technology}BlockStore`);
+  const ofObjects = ["InMemory", "Filesystem", "S3", "Postgres"].map(
+    (technology) => `MutableObjectStore: ${technology}ObjectStore`,
+  );
+  return [...onLevel, ...ofBlocks, ...ofObjects].flatMap((suite) => [suite, `${suite} over gRPC`]);
+}
 
 function outcomesOf(suite: string, count: number, status = "passed"): TestOutcome[] {
   return Array.from({ length: count }, () => ({ ancestorTitles: ["a file", suite], title: "a promise", status }));

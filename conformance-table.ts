@@ -60,6 +60,20 @@ export function conformanceTable(outcomes: readonly TestOutcome[], partial: bool
   );
 }
 
+/** What has to be there and is not: `KeyValueStore on memory over gRPC`. Whether it passed is its own tests' to say. */
+export function absentCells(outcomes: readonly TestOutcome[]): string[] {
+  const verdicts = verdictsOf(outcomes);
+  const ran = (port: string, technology: Technology, overGrpc: boolean) =>
+    verdicts.some((one) => one.port === port && technologyOf(one) === technology && one.overGrpc === overGrpc);
+  return Object.entries(demanded).flatMap(([port, wanted]) =>
+    wanted.flatMap((technology) =>
+      [false, true]
+        .filter((overGrpc) => !ran(port, technology, overGrpc))
+        .map((overGrpc) => `${port} on ${technology}${overGrpc ? " over gRPC" : ""}`),
+    ),
+  );
+}
+
 function verdictsOf(outcomes: readonly TestOutcome[]): Verdict[] {
   const verdicts = new Map<string, Verdict>();
   for (const { ancestorTitles, title, status } of outcomes) {

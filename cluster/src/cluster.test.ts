@@ -3,13 +3,19 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { keyOf } from "@graviton/cas/hasher";
 import { runGraviton } from "@graviton/cli/testing/run-graviton";
 import { GravitonClient } from "@graviton/client/client";
 import { formatKey, type Key } from "@graviton/ports/key";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
-import { connect } from "@graviton/rpc/channel";
-import { findS3Engine } from "@graviton/s3/testing/s3-engine";
+import { RemoteBlockStore } from "@graviton/rpc/block/remote";
+import { type Channel, connect } from "@graviton/rpc/channel";
+import { RemoteManifestStore } from "@graviton/rpc/manifest/remote";
+import { givenS3 } from "@graviton/s3/testing/describe-s3";
+import { configOf, findS3Engine } from "@graviton/s3/testing/s3-engine";
+import { removeAll, withClient } from "@graviton/s3/testing/s3-subject";
 import { Collector } from "@graviton/service/testing/collector";
+import { servicesTold } from "@graviton/service/testing/reflection-client";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { examples } from "../../examples/run-examples.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
@@ -17,7 +23,9 @@ import type { ServiceProcess } from "./service-process.ts";
 
 jest.setTimeout(300_000);
 
-const why = findS3Engine("versitygw") === undefined ? "no versitygw is installed" : undefined;
+const given = givenS3(process.env);
+const lacksS3 = given === undefined && findS3Engine("versitygw") === undefined;
+const why = lacksS3 ? "no versitygw is installed, and GRAVITON_TEST_S3_ENDPOINT is not set" : undefined;
 const title = why === undefined ? "A cluster of ten processes" : `A cluster cannot be tested: ${why}`;
 const describeCluster = why === undefined || process.env.CI !== undefined ? describe : describe.skip;
 
@@ -25,6 +33,8 @@ describeCluster(title, () => {
   let cluster: Cluster;
   let collector: Collector;
   let folder: string;
+  /** That of nobody else in an S3 that others may use. */
+  const prefix = `test-${randomBytes(8).toString("hex")}/`;
   const lines: { readonly process: string; readonly [field: string]: unknown }[] = [];
 
   beforeAll(async () => {
@@ -32,11 +42,16 @@ describeCluster(title, () => {
     folder = await mkdtemp(join(tmpdir(), "graviton-cluster-test-"));
     const log = (_: string, line: string) => void lines.push(JSON.parse(line));
     collector = await Collector.listen();
-    cluster = await startCluster({ s3: "versitygw", log, settings: { GRAVITON_OTLP_ENDPOINT: collector.endpoint } });
+    const settings = { GRAVITON_OTLP_ENDPOINT: collector.endpoint, GRAVITON_S3_PREFIX: prefix };
+    cluster = await startCluster({ s3: given ?? "versitygw", log, settings });
   });
 
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]();
+    if (given !== undefined) {
+      const config = { ...configOf(given), prefix };
+      await withClient(config, (client) => removeAll(client, config, given));
+    }
     await collector?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
@@ -62,9 +77,10 @@ describeCluster(title, () => {
     await using client = clientOf(0);
     const { key } = (await client.put(Buffer.from("somewhere in S3"))).confirmed;
     const stat = await runGraviton(["stat", formatKey(key), "--json"], { endpoint: endpoint(1) });
-    expect(JSON.parse(stat.stdout)).toMatchObject({ locators: ["s3://graviton/blocks"] });
+    const locator = `s3://${cluster.s3?.bucket}/${prefix}blocks`;
+    expect(JSON.parse(stat.stdout)).toMatchObject({ locators: [locator] });
     const text = await runGraviton(["stat", formatKey(key)], { endpoint: endpoint(1) });
-    expect(text.stdout).toMatch(/stored in: +s3:\/\/graviton\/blocks/);
+    expect(text.stdout).toMatch(new RegExp(`stored in: +${locator}\\n`));
   });
 
   test("both block services get their share of the blocks", async () => {
@@ -89,6 +105,28 @@ describeCluster(title, () => {
       "PostgresManifestStore.put",
     ]);
     for (const process of ["gateway", "manifest-service", "block-service"]) expect(told).toContain(process);
+  });
+
+  test("every process lists by reflection the services that it serves", async () => {
+    const { gateways, blockServices, manifestServices, kvService, objectService } = cluster;
+    const block = "graviton.block.v1.BlockService";
+    const manifest = [
+      "graviton.manifest.v1.ManifestService",
+      "graviton.range.v1.RangeTrackerService",
+      "graviton.replica.v1.ReplicaIndexService",
+    ];
+    const kv = "graviton.kv.v1.KeyValueService";
+    const object = "graviton.object.v1.ObjectService";
+    const serves = [
+      [blockServices, block],
+      [manifestServices, ...manifest],
+      [[kvService], kv],
+      [[objectService], object],
+      [gateways, "graviton.blob.v1.BlobService", block, kv, ...manifest, object],
+    ] as const;
+    for (const [processes, ...services] of serves)
+      for (const { address } of processes)
+        expect(await servicesTold(address)).toEqual([...services, "grpc.health.v1.Health"].sort());
   });
 
   test.each(["BlobStore", "MutableObjectStore", "ReplicaIndex", "RangeTracker", "KeyValueStore"])(
@@ -118,41 +156,41 @@ describeCluster(title, () => {
     const testExample = lacking === undefined || process.env.CI !== undefined ? test : test.skip;
     testExample(says, async () => {
       const file = join(folder, `from-${example.language}`);
-      await writeFile(file, `stored from ${example.language}, ${randomBytes(16).toString("hex")}`);
-      expect(await example.run(endpoint(1), file)).toContain("Listed");
+      const content = Buffer.from(`stored from ${example.language}, ${randomBytes(16).toString("hex")}`);
+      await writeFile(file, content);
+      const middle = Math.floor(content.length / 2);
+      expect((await example.run(endpoint(1), file)).split("\n")).toEqual([
+        `Stored ${formatKey(keyOf("blake3", content))}, new`,
+        `Read 16 bytes from ${middle} on: ${content.subarray(middle, middle + 16).toString("hex")}`,
+        "Listed with it",
+        "",
+      ]);
     });
   }
 
   test("one of each pair may be killed under load, and nobody notices", async () => {
-    await using client = clientOf(0, 1);
-    const acknowledged: { key: Key; content: Buffer }[] = [];
-    const errors: unknown[] = [];
-    const load = { on: true };
-    const worker = async () => {
-      while (load.on) {
-        const content = randomBytes(200_000 + Math.floor(Math.random() * 1_500_000));
-        try {
-          const { key } = (await client.put(content)).confirmed;
-          acknowledged.push({ key, content });
-          const known = acknowledged[Math.floor(Math.random() * acknowledged.length)];
-          if (known !== undefined) expect(known.content.equals(await bytesOf(client, known.key))).toBe(true);
-        } catch (error) {
-          errors.push(error);
-        }
+    await underLoad(async (progress) => {
+      for (const victim of oneOfEachPair()) await killAndRestart(victim, progress);
+    });
+  });
+
+  test("one of each pair that gets SIGTERM under load ends its calls, then itself with 0, and nobody notices", async () => {
+    const victims = oneOfEachPair();
+    await using held = new AsyncDisposableStack();
+    const calls = (await Promise.all(victims.map(hold))).map((call) => held.use(call));
+    await underLoad(async (progress) => {
+      for (const [index, victim] of victims.entries()) {
+        await moved(progress, 5);
+        const ended = victim.end("SIGTERM");
+        await until(async () => (await victim.readiness().catch(String)) !== "ready");
+        const answer = await calls[index]?.release();
+        const { service } = victim;
+        expect({ service, answer, code: await ended }).toEqual({ service, answer: "answered", code: 0 });
       }
-    };
-    const workers = [worker(), worker(), worker()];
-    const pairs = [cluster.blockServices, cluster.manifestServices, cluster.gateways];
-    for (const [victim] of pairs) {
-      if (victim !== undefined) await killAndRestart(victim, () => acknowledged.length);
-    }
-    load.on = false;
-    await Promise.all(workers);
-    expect(errors).toEqual([]);
-    for (const { key, content } of acknowledged) {
-      expect(content.equals(await bytesOf(client, key))).toBe(true);
-    }
-    expect(acknowledged.length).toBeGreaterThan(0);
+      await moved(progress, 5);
+      await Promise.all(victims.map((victim) => victim.restart()));
+      await Promise.all(victims.map((victim) => victim.ready()));
+    });
   });
 
   test("a block service that stands still keeps calls waiting for some seconds, and fails none", async () => {
@@ -182,15 +220,55 @@ describeCluster(title, () => {
     expect(await third.metrics()).toMatch(/graviton_calls_total\{[^}]*"PutBlocks",code="OK"\} [1-9]/);
   });
 
-  test("SIGTERM drains every kind of process, and it ends with 0", async () => {
-    const services = ["block-service", "manifest-service", "kv-service", "object-service", "gateway"] as const;
-    for (const service of services) {
+  test("an idle service of which there is one ends with 0 on SIGTERM", async () => {
+    for (const service of ["kv-service", "object-service"] as const) {
       // The cluster's own holds the lock of its LevelDB.
       const process = await cluster.start(service, { GRAVITON_KV_BACKEND: "memory" });
       await process.ready();
       expect({ service, code: await process.end("SIGTERM") }).toEqual({ service, code: 0 });
     }
   });
+
+  function oneOfEachPair(): ServiceProcess[] {
+    const pairs = [cluster.blockServices, cluster.manifestServices, cluster.gateways];
+    return pairs.flatMap((pair) => pair.slice(0, 1));
+  }
+
+  /**
+   * Stores and reads blobs through both gateways, three at a time, for as long as something else goes on. None may fail,
+   * and in the end everything is there.
+   */
+  async function underLoad(work: (progress: () => number) => Promise<void>): Promise<void> {
+    await using client = clientOf(0, 1);
+    const acknowledged: { key: Key; content: Buffer }[] = [];
+    const errors: unknown[] = [];
+    const load = { on: true };
+    const worker = async () => {
+      while (load.on) {
+        const content = randomBytes(200_000 + Math.floor(Math.random() * 1_500_000));
+        try {
+          const { key } = (await client.put(content)).confirmed;
+          acknowledged.push({ key, content });
+          const known = acknowledged[Math.floor(Math.random() * acknowledged.length)];
+          if (known !== undefined) expect(known.content.equals(await bytesOf(client, known.key))).toBe(true);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    };
+    const workers = [worker(), worker(), worker()];
+    try {
+      await work(() => acknowledged.length);
+    } finally {
+      load.on = false;
+      await Promise.all(workers);
+    }
+    expect(errors).toEqual([]);
+    for (const { key, content } of acknowledged) {
+      expect(content.equals(await bytesOf(client, key))).toBe(true);
+    }
+    expect(acknowledged.length).toBeGreaterThan(0);
+  }
 
   /** Kills a process, lets the load go on without it for a while, and brings it back. */
   async function killAndRestart(victim: ServiceProcess, progress: () => number): Promise<void> {
@@ -202,6 +280,55 @@ describeCluster(title, () => {
     await moved(progress, 5);
   }
 });
+
+/** A call that a process has begun, and cannot end before it is released. */
+interface HeldCall extends AsyncDisposable {
+  /** Lets it end, and resolves to `answered` or to its error. */
+  release(): Promise<unknown>;
+}
+
+/** Has a process begin an upload which nobody could try again, since its source can be read once. */
+async function hold(process: ServiceProcess): Promise<HeldCall> {
+  const released = Promise.withResolvers<void>();
+  const channel = connect(process.address);
+  const answer = upload(process.service, channel, released.promise).then(
+    () => "answered",
+    (error: unknown) => error,
+  );
+  await until(async () => /^graviton_calls_in_flight\{[^}]*"Put[^}]*\} [1-9]/m.test(await process.metrics()));
+  const release = () => {
+    released.resolve();
+    return answer;
+  };
+  return {
+    release,
+    async [Symbol.asyncDispose]() {
+      await release();
+      await channel[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function upload(service: string, channel: Channel, released: Promise<void>): Promise<unknown> {
+  const bytes = randomBytes(1000);
+  switch (service) {
+    case "block-service":
+      return Array.fromAsync(new RemoteBlockStore(channel).putBlocks({}, after(released, { bytes })));
+    case "manifest-service":
+      // Of the empty blob, which needs no blocks.
+      return new RemoteManifestStore(channel).put(
+        { key: keyOf("blake3", Buffer.of()), attributes: {} },
+        after(released),
+      );
+    default:
+      return new RemoteBlobStore(channel).put({}, after(released, bytes));
+  }
+}
+
+async function* after<T>(released: Promise<void>, ...items: readonly T[]): AsyncGenerator<T, void, void> {
+  await released;
+  yield* items;
+}
 
 describe("The configuration of a process", () => {
   test.each(["block-service", "manifest-service", "kv-service", "object-service", "gateway"])(
@@ -227,9 +354,9 @@ function moved(progress: () => number, by: number): Promise<void> {
   return until(() => progress() >= goal);
 }
 
-async function until(condition: () => boolean): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const signal = AbortSignal.timeout(60_000);
-  while (!condition()) {
+  while (!(await condition())) {
     signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -19,8 +19,8 @@ export interface ClusterInit {
   readonly gateways?: number;
   /** Whether the ports are those that the documentation tells, for the first process of each kind; any free ones otherwise. */
   readonly usualPorts?: boolean;
-  /** Which S3 to start; the first that is installed when absent. */
-  readonly s3?: S3EngineName;
+  /** Which S3 to start, or one that runs already and stays; the first that is installed when absent. */
+  readonly s3?: S3EngineName | S3Engine;
   /** Settings for every process. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Takes each line that a process prints, with its name. */
@@ -34,9 +34,9 @@ export interface Cluster extends AsyncDisposable {
   readonly kvService: ServiceProcess;
   readonly objectService: ServiceProcess;
   readonly gateways: ServiceProcess[];
-  /** `versitygw`, or `the file system` where no S3 is installed. */
+  /** `versitygw`; `S3` where it was given; or `the file system` where no S3 is installed. */
   readonly blockBackend: string;
-  /** The S3 that was started; undefined where none is installed. */
+  /** The S3 that was started or given; undefined where none is installed. */
   readonly s3: S3Engine | undefined;
   /** Starts one process more with the settings that the cluster's own have. */
   start(service: ProcessName, settings?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
@@ -122,20 +122,24 @@ interface Storage extends AsyncDisposable {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-async function s3Settings(wanted?: S3EngineName): Promise<Storage> {
-  const engine = wanted ?? s3EngineNames.find((name) => findS3Engine(name) !== undefined);
-  if (engine === undefined) return { name: withoutS3, settings: {}, async [Symbol.asyncDispose]() {} };
-  const running = await startS3Engine({ engine });
+async function s3Settings(wanted?: S3EngineName | S3Engine): Promise<Storage> {
+  const chosen = wanted ?? s3EngineNames.find((name) => findS3Engine(name) !== undefined);
+  if (chosen === undefined) return { name: withoutS3, settings: {}, async [Symbol.asyncDispose]() {} };
+  if (typeof chosen !== "string") return { ...storageOn("S3", chosen), async [Symbol.asyncDispose]() {} };
+  const running = await startS3Engine({ engine: chosen });
+  return { ...storageOn(chosen, running), [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+}
+
+function storageOn(name: string, engine: S3Engine): Omit<Storage, keyof AsyncDisposable> {
   return {
-    name: engine,
-    engine: running,
+    name,
+    engine,
     settings: {
-      GRAVITON_S3_ENDPOINT: running.endpoint,
-      GRAVITON_S3_BUCKET: running.bucket,
-      GRAVITON_S3_ACCESS_KEY_ID: running.accessKeyId,
-      GRAVITON_S3_SECRET_ACCESS_KEY: running.secretAccessKey,
+      GRAVITON_S3_ENDPOINT: engine.endpoint,
+      GRAVITON_S3_BUCKET: engine.bucket,
+      GRAVITON_S3_ACCESS_KEY_ID: engine.accessKeyId,
+      GRAVITON_S3_SECRET_ACCESS_KEY: engine.secretAccessKey,
     },
-    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Key } from "@graviton/ports/key";
 import { expect, test } from "@jest/globals";
 import { findMissing, record } from "./block-keys.ts";
+import type { PostgresDatabase } from "./database.ts";
 import { describePostgres } from "./testing/describe-postgres.ts";
 import { testDatabase } from "./testing/test-database.ts";
 
@@ -36,6 +37,21 @@ describePostgres("The table of blocks", (server) => {
       return rows[0];
     });
     expect(scans).toEqual({ none: true, some: true });
+  });
+
+  test("is asked about 14,000 keys by one statement", async () => {
+    await using opened = await testDatabase(server());
+    const keys = Array.from({ length: 14_000 }, randomKey);
+    await record(opened.database, keys.slice(0, 7000));
+    const statements: string[] = [];
+    const query: PostgresDatabase["query"] = (statement, parameters, signal) => {
+      statements.push(statement);
+      return opened.database.query(statement, parameters, signal);
+    };
+    // Anything but a query fails on it.
+    const counting: PostgresDatabase = Object.assign(Object.create(opened.database), { query });
+    expect(await findMissing(counting, keys)).toEqual(keys.slice(7000));
+    expect(statements).toHaveLength(1);
   });
 
   test("names what is missing in the order asked, as often as it was asked for", async () => {

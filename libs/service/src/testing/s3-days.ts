@@ -11,7 +11,7 @@ import { startProcess, type TestProcess } from "./test-process.ts";
 export function describeS3Days(subject: ServiceSubject): void {
   const { definition, variable } = subject;
 
-  describeS3(`The ${definition.name}`, (s3, kind) => {
+  describeS3(`The ${definition.name}`, (s3, kind, own) => {
     test("serves on s3, says so in its metrics, and drains", async () => {
       await expectToServe(subject, "s3", environmentOf(s3()));
     });
@@ -31,7 +31,8 @@ export function describeS3Days(subject: ServiceSubject): void {
     });
 
     const engine = s3EngineNames.find((name) => name === kind);
-    if (engine !== undefined) {
+    // Nobody stops and starts what is somebody else's.
+    if (own && engine !== undefined) {
       test("outlives an S3 that is away, at the start and later, and has everything when it is back", async () => {
         await using folder = await temporaryFolder();
         const startAgain = () => startS3Engine({ engine, folder: folder.path, port });

@@ -64,9 +64,9 @@ export async function withClient<T>(config: S3Config, work: (client: S3Client) =
   }
 }
 
-/** An engine of ours takes with it what was stored; what is in somebody else's is removed. */
-async function removeAll(client: S3Client, { bucket, prefix }: OwnConfig, { kind }: TestS3): Promise<void> {
-  if (kind !== "S3") return;
+/** Removes what was stored under the prefix, where that is in somebody else's S3: one of the tests' own takes it along. */
+export async function removeAll(client: S3Client, { bucket, prefix }: OwnConfig, { own }: TestS3): Promise<void> {
+  if (own) return;
   for (;;) {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
     if (Contents.length === 0) return;
