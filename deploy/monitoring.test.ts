@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { codeNames } from "../libs/rpc/src/handlers.ts";
 import { Metrics, observePlaces, observePool, observeReadiness } from "../libs/service/src/metrics.ts";
-import { codeNames } from "../services/gateway/src/http/outcome.ts";
 import { check, checkText, describeWith, root } from "./testing/checkers.ts";
 
 interface Panel {

@@ -231,8 +231,11 @@ function servedCall(method: DescMethod, peer: string, context: CallContext): Ser
   return { service: method.parent.typeName, method: method.name, peer, header: context.requestHeader };
 }
 
+/** The names of gRPC's codes. */
+export const codeNames: readonly string[] = Object.values(status).filter((value) => typeof value === "string");
+
 /** `NOT_FOUND` for 5. */
-function codeName(code: status | undefined): string {
+export function codeName(code: number | undefined): string {
   return status[code ?? status.UNKNOWN] ?? "UNKNOWN";
 }
 

@@ -27,6 +27,15 @@ describe("the embedded process", () => {
     expect(said).toContain(`http://127.0.0.1:${server.httpPort}`);
   });
 
+  test("that listens on all addresses shows one that can be typed", async () => {
+    const lines: string[] = [];
+    await using server = await serve({ host: "0.0.0.0" }, lines);
+    const said = lines.join("\n");
+    expect(said).not.toContain("0.0.0.0");
+    expect(said).toContain(`npx graviton put README.md --endpoint http://localhost:${server.grpcPort}`);
+    expect(said).toContain(`curl http://localhost:${server.httpPort}/`);
+  });
+
   test("keeps what it stored across a restart", async () => {
     const content = Buffer.from("kept across a restart");
     const { key } = await (async () => {

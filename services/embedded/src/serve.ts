@@ -3,6 +3,7 @@ import { LimitedBlobStore } from "@graviton/decorators/limited-blob-store";
 import { LimitedBlockStore } from "@graviton/decorators/limited-block-store";
 import { LimitedObjectStore } from "@graviton/decorators/limited-object-store";
 import { Places } from "@graviton/decorators/places";
+import { typeable } from "@graviton/gateway/http/welcome";
 import { httpFaceServer } from "@graviton/gateway/http-server";
 import { isServerFault } from "@graviton/ports/storage-error";
 import { blobRoutes } from "@graviton/rpc/blob/routes";
@@ -133,14 +134,15 @@ function routesOf(stores: Stores, options: RoutesOptions): Routes[] {
 }
 
 function startLines({ dataFolder, host }: EmbeddedConfig, grpcPort: number, httpPort: number): string[] {
-  const endpoint = grpcPort === 7480 ? "" : ` --endpoint http://${host}:${grpcPort}`;
+  const [grpc, http] = [grpcPort, httpPort].map((port) => typeable(`http://${host}:${port}`, "localhost"));
+  const endpoint = grpcPort === 7480 ? "" : ` --endpoint ${grpc}`;
   return [
     `Graviton ${version} works. The data is in the folder ${resolve(dataFolder)}.`,
-    `  gRPC  http://${host}:${grpcPort}`,
-    `  HTTP  http://${host}:${httpPort}`,
+    `  gRPC  ${grpc}`,
+    `  HTTP  ${http}`,
     "Next, in another terminal:",
     `  npx graviton put README.md${endpoint}`,
-    `  curl http://${host}:${httpPort}/`,
+    `  curl ${http}/`,
     "Ctrl-C stops it; nothing acknowledged is lost.",
   ];
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { get as httpGet } from "node:http";
+import { once } from "node:events";
+import { Agent, get as httpGet, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { createClient } from "@connectrpc/connect";
@@ -141,6 +142,12 @@ describe("GET /v1/blobs/{key}", () => {
     const { key } = await json(await put("only the headers"));
     const response = await fetch(`${origin}/v1/blobs/${key}`, { method: "HEAD" });
     expect([response.status, response.headers.get("content-length"), await response.text()]).toEqual([200, "16", ""]);
+  });
+
+  test.each(["bytes=0-3", "bytes=5000-"])("HEAD is of the whole, whatever the Range: %s", async (range) => {
+    const { key } = await json(await put("only the headers"));
+    const { status, headers } = await fetch(`${origin}/v1/blobs/${key}`, { method: "HEAD", headers: { range } });
+    expect([status, headers.get("content-length"), headers.get("content-range")]).toEqual([200, "16", null]);
   });
 
   test("of what is not stored is 404, and says which key", async () => {
@@ -330,6 +337,25 @@ describe("the rest of the HTTP face", () => {
     const error = await json(response);
     expect(error.code).toBe("invalid_argument");
     expect(JSON.stringify(error)).not.toContain(".ts");
+  });
+
+  test("an upload in flight when it drains is stored, and told that it was the last on its connection", async () => {
+    const process = await listeningOn("127.0.0.1");
+    const upload = httpRequest({
+      port: process.port,
+      host: "127.0.0.1",
+      method: "PUT",
+      path: "/v1/blobs",
+      agent: new Agent({ keepAlive: true }),
+      headers: { expect: "100-continue" },
+    });
+    await once(upload, "continue");
+    const drained = process.drain(60_000);
+    upload.end("in flight");
+    const [response] = await once(upload, "response");
+    expect([response.statusCode, response.headers.connection]).toEqual([201, "close"]);
+    response.resume();
+    await drained;
   });
 
   test("a port in use is refused with a message that names it", async () => {

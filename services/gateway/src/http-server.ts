@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { messageBytesMax } from "@graviton/ports/limits";
@@ -6,6 +6,7 @@ import { errorCode, StorageError } from "@graviton/ports/storage-error";
 import { type CallObserver, unobserved } from "@graviton/rpc/call-observer";
 import { pathOf } from "@graviton/rpc/handlers";
 import type { Routes } from "@graviton/rpc/routes";
+import { DrainingServer } from "./http/draining-server.ts";
 import { type HttpFaceParts, httpFace } from "./http/http-face.ts";
 import { observeRequest } from "./http/observe-request.ts";
 import { noteRpcFailures } from "./http/outcome.ts";
@@ -53,7 +54,8 @@ export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServ
   const { observer = unobserved } = config;
   const rpcPaths = new Set(config.routes.flatMap(({ service }) => service.methods.map(pathOf)));
   // An upload may take as long as it takes; a client that neither sends nor takes anything is ended.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  const server = new DrainingServer({ requestTimeout: 0 });
+  server.on("request", (request, response) => {
     observeRequest(observer, rpcPaths, request, response).run(() => {
       try {
         connect(request, response);
@@ -69,7 +71,7 @@ export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServ
   server.timeout = silenceMsMax;
   await listen(server, config.host, config.port);
   const { port } = server.address() as AddressInfo;
-  return { port, drain: (graceMs) => drain(server, graceMs), [Symbol.asyncDispose]: () => drain(server, 0) };
+  return { port, drain: (graceMs) => server.drain(graceMs), [Symbol.asyncDispose]: () => server.drain(0) };
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
@@ -88,14 +90,4 @@ async function listen(server: Server, host: string, port: number): Promise<void>
       cause: error,
     });
   }
-}
-
-async function drain(server: Server, graceMs: number): Promise<void> {
-  if (!server.listening) return;
-  const closed = Promise.withResolvers<void>();
-  server.close(() => closed.resolve());
-  server.closeIdleConnections();
-  const force = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed.promise;
-  clearTimeout(force);
 }

@@ -44,7 +44,7 @@ export async function putBlob(blobs: BlobStore, exchange: Exchange, keyText: str
   });
 }
 
-/** `GET` and `HEAD /v1/blobs/{key}`, with ranges and conditions. */
+/** `GET` and `HEAD /v1/blobs/{key}`, with conditions, and for GET with ranges. */
 export async function getBlob(blobs: BlobStore, exchange: Exchange, keyText: string): Promise<void> {
   const { request, response, signal } = exchange;
   const key = parseKey(keyText);
@@ -59,13 +59,13 @@ export async function getBlob(blobs: BlobStore, exchange: Exchange, keyText: str
   const { start, end } = span ?? { start: 0, end: key.size };
   const whole = span === undefined;
   const partial = whole ? {} : { "content-range": `bytes ${start}-${end - 1}/${key.size}` };
-  const send = () =>
+  const head = () =>
     response.writeHead(whole ? 200 : 206, { ...headers, ...partial, "content-length": String(end - start) });
   if (request.method === "HEAD") {
-    send().end();
+    head().end();
     return;
   }
-  await sendBytes(blobs.get(key, { offset: start, length: end - start }, { signal }), response, send);
+  await send(blobs.get(key, { offset: start, length: end - start }, { signal }), response, head);
 }
 
 /** `DELETE /v1/blobs/{key}`: absent is a success. */
@@ -81,33 +81,49 @@ export async function listBlobs(blobs: BlobStore, { response, url, signal }: Exc
     throw new StorageError("INVALID_ARGUMENT", `limit must be a whole number between 1 and ${listPageMax}`);
   }
   const after = url.searchParams.get("after") ?? undefined;
-  const page = await Array.fromAsync(blobs.list({ after, limit: limit + 1, signal }));
-  const shown = page.slice(0, limit).map(infoJson);
-  const next = page.length > limit ? shown.at(-1)?.key : undefined;
-  sendJson(response, 200, { blobs: shown, ...(next === undefined ? {} : { next }) });
+  const page = pageJson(blobs.list({ after, limit: limit + 1, signal }), limit);
+  await send(page, response, () => response.writeHead(200, { "content-type": "application/json" }));
 }
 
-/** The first frame is fetched before the headers leave, so that what fails at once still gets its status. */
-async function sendBytes(
-  source: AsyncIterable<Uint8Array>,
-  response: ServerResponse,
-  head: () => unknown,
-): Promise<void> {
-  const frames = source[Symbol.asyncIterator]();
-  const first = await frames.next();
+/** The JSON of a page, blob by blob: with all that clients may say of theirs, a page is more than memory should hold. */
+async function* pageJson(infos: AsyncIterable<BlobInfo>, limit: number): AsyncGenerator<string, void, void> {
+  const start = '{"blobs":[';
+  let shown = 0;
+  let last = "";
+  for await (const info of infos) {
+    if (shown === limit) {
+      yield `],"next":${JSON.stringify(last)}}\n`;
+      return;
+    }
+    const item = infoJson(info);
+    yield `${shown === 0 ? start : ","}${JSON.stringify(item)}`;
+    shown += 1;
+    last = item.key;
+  }
+  yield `${shown === 0 ? start : ""}]}\n`;
+}
+
+/** The first part is fetched before the headers leave, so that what fails at once still gets its status. */
+async function send<T>(source: AsyncIterable<T>, response: ServerResponse, head: () => unknown): Promise<void> {
+  const parts = source[Symbol.asyncIterator]();
+  const first = await parts.next();
   head();
-  const rest = async function* () {
+  const all = async function* () {
     try {
-      for (let step = first; !step.done; step = await frames.next()) yield step.value;
+      for (let step = first; !step.done; step = await parts.next()) yield step.value;
     } finally {
-      await frames.return?.();
+      await parts.return?.();
     }
   };
-  await pipeline(rest, response);
+  await pipeline(all, response);
 }
 
-/** The span that the client wants; undefined for the whole, and "answered" when there is no such part. */
+/**
+ * The span that the client wants; undefined for the whole, and "answered" when there is no such part. Ranges are defined
+ * for GET alone, RFC 9110 §14.2.
+ */
 function wantedSpan(request: IncomingMessage, response: ServerResponse, key: Key): ByteSpan | undefined | "answered" {
+  if (request.method !== "GET") return undefined;
   const condition = request.headers["if-range"];
   if (condition !== undefined && condition !== etagOf(key)) return undefined;
   try {

@@ -2,29 +2,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
 import type { ConnectNodeAdapterOptions } from "@connectrpc/connect-node";
 import { isConnectError, toWire } from "@graviton/rpc/errors";
+import { codeName } from "@graviton/rpc/handlers";
 
 type Interceptor = NonNullable<ConnectNodeAdapterOptions["interceptors"]>[number];
-
-/** The names of gRPC's codes, each at its number. */
-export const codeNames: readonly string[] = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 /** Statuses that say that there is no such method, content type or version, before anything is asked of a store. */
 const unservedStatuses = new Set([405, 415, 501, 505]);
@@ -83,7 +63,7 @@ async function* noted<T>(messages: AsyncIterable<T>): AsyncGenerator<T, void, vo
 
 function codeOf(error: unknown): string {
   const { code } = isConnectError(error) ? error : toWire(error);
-  return codeNames[code] ?? "UNKNOWN";
+  return codeName(code);
 }
 
 /** For answers that no {@link noteFailure} was heard of. */

@@ -41,8 +41,12 @@ function askedHost({ headers, socket }: IncomingMessage): { readonly host: strin
     : { host, name };
 }
 
-/** An endpoint on all addresses is at none that can be typed: it is where this page was asked for. */
-function typeable(endpoint: string, name: string): string {
+/**
+ * An endpoint as it is typed. One on all addresses is at none that can be.
+ *
+ * @param name of the machine, shown for all of its addresses
+ */
+export function typeable(endpoint: string, name: string): string {
   const [, address = "", port = ""] = /^http:\/\/(.+):(\d+)$/.exec(endpoint) ?? [];
   const hostname = URL.parse(`http://${isIPv6(address) ? `[${address}]` : address}`)?.hostname ?? name;
   return `http://${wildcards.has(hostname) ? name : hostname}:${port}`;
