@@ -291,7 +291,7 @@ export const settings: Table = {
   },
   postgresConnectionsMax: {
     variable: "GRAVITON_POSTGRES_CONNECTIONS_MAX",
-    says: "connections for short calls; reads that hold a snapshot have as many of their own",
+    says: "connections for short calls; reads that hold a snapshot, and copies, have as many of their own",
     processes: onPostgres,
     fallback: "10",
     ...integer(1, 1000),

@@ -1,6 +1,6 @@
 import { StorageError } from "@graviton/ports/storage-error";
 import { type ClientConfig, types } from "pg";
-import { connectionTimeoutMsDefault, statementTimeoutMsDefault } from "./limits.ts";
+import { connectionTimeoutMsDefault, keepAliveDelayMs, statementTimeoutMsDefault } from "./limits.ts";
 
 /** Where a database is and how to use it. What is absent comes from the standard `PG…` environment, or a default. */
 export interface PostgresConfig {
@@ -20,7 +20,7 @@ export interface PostgresConfig {
   readonly poolMax?: number | undefined;
   /** How long a call waits for a connection, in milliseconds. */
   readonly connectionTimeoutMs?: number | undefined;
-  /** How long one statement may run, in milliseconds. */
+  /** How long one statement may run, in milliseconds; 0 is for ever. */
   readonly statementTimeoutMs?: number | undefined;
   /** How long a reader that holds a snapshot may pause, in milliseconds. */
   readonly snapshotIdleTimeoutMs?: number | undefined;
@@ -42,12 +42,17 @@ export function schemaOf(config: PostgresConfig): string {
 export function clientConfig(config: PostgresConfig): ClientConfig {
   const { connectionString, host, port, database, user, password } = config;
   const given = { connectionString, host, port, database, user, password };
+  const connectionTimeoutMs = config.connectionTimeoutMs ?? connectionTimeoutMsDefault;
+  const statementTimeoutMs = config.statementTimeoutMs ?? statementTimeoutMsDefault;
   return {
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     application_name: "graviton",
     keepAlive: true,
-    connectionTimeoutMillis: config.connectionTimeoutMs ?? connectionTimeoutMsDefault,
-    statement_timeout: config.statementTimeoutMs ?? statementTimeoutMsDefault,
+    keepAliveInitialDelayMillis: keepAliveDelayMs,
+    connectionTimeoutMillis: connectionTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    // A server that is there ends the statement itself; one that has vanished is given as much longer as to connect.
+    query_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + connectionTimeoutMs,
     // Statements are short; to compile one costs more than to run it.
     options: `-c search_path=${schemaOf(config)} -c jit=off`,
     types: { getTypeParser },

@@ -1,5 +1,8 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
+import { PostgresDatabase } from "./database.ts";
+import { connectionTimeoutMsDefault, statementTimeoutMsDefault } from "./limits.ts";
 import { describePostgres } from "./testing/describe-postgres.ts";
+import { postgresGate } from "./testing/postgres-gate.ts";
 import { withClient } from "./testing/postgres-subject.ts";
 import { countOf, testDatabase, until } from "./testing/test-database.ts";
 
@@ -56,6 +59,18 @@ describePostgres("PostgresDatabase", (server) => {
     expect((await snapshot.query("SELECT FROM key_values", [])).count).toBe(1);
   });
 
+  test("Connections of short calls and of snapshots are counted together.", async () => {
+    await using own = await testDatabase(server(), { poolMax: 1 });
+    await own.database.check();
+    const first = await own.database.snapshot();
+    const second = own.database.snapshot();
+    const counted = own.database.connections;
+    await first[Symbol.asyncDispose]();
+    await (await second)[Symbol.asyncDispose]();
+    expect(counted).toEqual({ busy: 1, idle: 1, waiting: 1 });
+    expect(own.database.connections).toEqual({ busy: 0, idle: 2, waiting: 0 });
+  });
+
   test("A snapshot that pauses for too long ends in UNAVAILABLE, and the process lives on.", async () => {
     await using own = await testDatabase(server(), { snapshotIdleTimeoutMs: 20 });
     await using snapshot = await own.database.snapshot();
@@ -74,6 +89,26 @@ describePostgres("PostgresDatabase", (server) => {
     });
     await expect(broken).rejects.toMatchObject({ reason: "UNAVAILABLE" });
     expect(await countOf(own.database, "key_values")).toBe(0);
+  });
+
+  test("A server that vanishes without a word is UNAVAILABLE after a while, and later calls have new connections.", async () => {
+    await using own = await testDatabase(server());
+    await using gate = await postgresGate(server());
+    await gate.open();
+    await using database = await PostgresDatabase.open({ connectionString: gate.url, schema: own.config.schema });
+    await database.check();
+    jest.useFakeTimers({ doNotFake: ["nextTick", "setImmediate", "queueMicrotask"] });
+    try {
+      const call = expect(database.query("SELECT 1", [])).rejects.toMatchObject({ reason: "UNAVAILABLE" });
+      gate.vanish();
+      await jest.advanceTimersByTimeAsync(statementTimeoutMsDefault + connectionTimeoutMsDefault);
+      await call;
+    } finally {
+      jest.useRealTimers();
+    }
+    expect(database.connections).toEqual({ busy: 0, idle: 0, waiting: 0 });
+    await gate.open();
+    await database.check();
   });
 
   test("Idle connections that break are replaced without anybody noticing.", async () => {

@@ -8,8 +8,8 @@ import { checkSchema, migrate } from "./migrate.ts";
 import { type Query, type Rows, Session } from "./session.ts";
 
 /**
- * The tables of one schema, and the connections to them. Calls share one pool; reads that hold a snapshot over many
- * statements have one of their own, so that slow readers never keep a short call waiting.
+ * The tables of one schema, and the connections to them. Calls share one pool; what holds a snapshot over many
+ * statements, long reads and copies, has one of its own, so that it never keeps a short call waiting.
  *
  * Every method throws what {@link postgresError} makes of the driver's errors.
  */
@@ -58,10 +58,14 @@ export class PostgresDatabase implements AsyncDisposable {
     await this.query("SELECT 1", [], signal);
   }
 
-  /** Connections of the pool for calls, and the calls that wait for one. */
+  /** Connections of both pools, and the calls that wait for one. */
   get connections(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
-    const { totalCount, idleCount, waitingCount } = this.#calls;
-    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+    const sum = (count: (pool: Pool) => number) => count(this.#calls) + count(this.#snapshots);
+    return {
+      busy: sum(({ totalCount, idleCount }) => totalCount - idleCount),
+      idle: sum(({ idleCount }) => idleCount),
+      waiting: sum(({ waitingCount }) => waitingCount),
+    };
   }
 
   /** Runs one statement, which is a transaction of its own; again if it loses to a concurrent one. */
@@ -80,20 +84,15 @@ export class PostgresDatabase implements AsyncDisposable {
 
   /** Runs statements as one transaction: all or none; again from the start if they lose to a concurrent one. */
   transaction<T>(signal: AbortSignal | undefined, work: (query: Query) => Promise<T>): Promise<T> {
-    return translated(() =>
-      retried(signal, async () => {
-        using session = await Session.checkOut(this.#calls, signal);
-        await session.query("BEGIN");
-        try {
-          const result = await work(session.query);
-          await session.query("COMMIT");
-          return result;
-        } catch (error) {
-          await session.query("ROLLBACK").catch(() => {});
-          throw error;
-        }
-      }),
-    );
+    return transactionOn(this.#calls, "BEGIN", signal, work);
+  }
+
+  /**
+   * As {@link transaction}, of many statements that all see the database as it is at the first of them. Takes no
+   * connection from short calls.
+   */
+  longTransaction<T>(signal: AbortSignal | undefined, work: (query: Query) => Promise<T>): Promise<T> {
+    return transactionOn(this.#snapshots, "BEGIN ISOLATION LEVEL REPEATABLE READ", signal, work);
   }
 
   /** Statements that all see the database as it is at the first of them. Holds a connection until disposed. */
@@ -139,6 +138,28 @@ function poolOf(config: ConstructorParameters<typeof Pool>[0]): Pool {
   // An idle connection that breaks has left the pool by then; the next call makes a new one, or fails with a reason.
   pool.on("error", () => {});
   return pool;
+}
+
+function transactionOn<T>(
+  pool: Pool,
+  begin: string,
+  signal: AbortSignal | undefined,
+  work: (query: Query) => Promise<T>,
+): Promise<T> {
+  return translated(() =>
+    retried(signal, async () => {
+      using session = await Session.checkOut(pool, signal);
+      await session.query(begin);
+      try {
+        const result = await work(session.query);
+        await session.query("COMMIT");
+        return result;
+      } catch (error) {
+        await session.query("ROLLBACK").catch(() => {});
+        throw error;
+      }
+    }),
+  );
 }
 
 async function retried<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import type { StorageError } from "@graviton/ports/storage-error";
 import { expect, test } from "@jest/globals";
 import { PostgresDatabase } from "./database.ts";
-import { postgresError } from "./errors.ts";
+import { isFromServer, postgresError } from "./errors.ts";
 import { describePostgres } from "./testing/describe-postgres.ts";
 import { isOwnServer } from "./testing/postgres-server.ts";
 import { ownSchema } from "./testing/postgres-subject.ts";
@@ -30,10 +31,44 @@ test("An error that is none of the driver's comes back as it is.", () => {
   expect(postgresError(bug)).toBe(bug);
 });
 
+test.each([
+  ["ECONNREFUSED", "UNAVAILABLE", /cannot be reached/],
+  ["EPIPE", "UNAVAILABLE", /cannot be reached/],
+  ["EMFILE", "EXHAUSTED", /file handle/],
+  ["ENFILE", "EXHAUSTED", /file handle/],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "UNAVAILABLE", /certificate/],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "UNAVAILABLE", /certificate/],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "UNAVAILABLE", /certificate/],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNAVAILABLE", /certificate/],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNAVAILABLE", /certificate/],
+  ["CERT_HAS_EXPIRED", "UNAVAILABLE", /certificate/],
+  ["ERR_SSL_WRONG_VERSION_NUMBER", "UNAVAILABLE", /cannot be reached/],
+])("%s is %s.", (code, reason, message) => {
+  const cause = Object.assign(new Error(`${secret} failed`), { code });
+  const error = postgresError(cause) as StorageError;
+  expect(error).toMatchObject({ reason, resource: "Postgres", retryAfterMs: expect.any(Number), cause });
+  expect(error.message).toMatch(message);
+  expect(error.message).not.toContain(secret);
+});
+
+test("An error that the user can do something about names the variable to change.", () => {
+  const full = new Error("timeout exceeded when trying to connect");
+  const refused = Object.assign(new Error("sorry, too many clients already"), { code: "53300" });
+  for (const error of [full, refused]) {
+    expect((postgresError(error) as StorageError).message).toContain("GRAVITON_POSTGRES_CONNECTIONS_MAX");
+  }
+});
+
+test("A connection is of no use after any error but one that Postgres itself tells of.", () => {
+  for (const code of ["23505", "57014", "XX001"]) expect(isFromServer(Object.assign(new Error(), { code }))).toBe(true);
+  for (const code of ["EPIPE", "ECONNRESET", undefined])
+    expect(isFromServer(Object.assign(new Error(), { code }))).toBe(false);
+});
+
 describePostgres("Errors of Postgres", (server) => {
   test.each([
     ["23505", "ALREADY_EXISTS"],
-    ["57014", "DEADLINE_EXCEEDED"],
+    ["57014", "UNAVAILABLE"],
     ["08006", "UNAVAILABLE"],
     ["57P01", "UNAVAILABLE"],
     ["57P03", "UNAVAILABLE"],
@@ -67,9 +102,19 @@ describePostgres("Errors of Postgres", (server) => {
     }
   });
 
-  test("A statement that runs too long is DEADLINE_EXCEEDED.", async () => {
+  test("A statement that runs too long is UNAVAILABLE, and may be tried again.", async () => {
     await using own = await testDatabase(server(), { statementTimeoutMs: 50 });
-    await expect(own.database.query("SELECT pg_sleep(600)", [])).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    await expect(own.database.query("SELECT pg_sleep(600)", [])).rejects.toMatchObject({
+      reason: "UNAVAILABLE",
+      message: expect.stringContaining("30 seconds"),
+      retryAfterMs: expect.any(Number),
+    });
+  });
+
+  test("Only the caller's own deadline is DEADLINE_EXCEEDED.", async () => {
+    await using own = await testDatabase(server());
+    const late = own.database.query("SELECT pg_sleep(600)", [], AbortSignal.timeout(50));
+    await expect(late).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   });
 });
 

@@ -4,8 +4,11 @@ export const poolMaxDefault = 10;
 /** How long a call waits for a connection, in milliseconds: longer than a restart of a pooler, shorter than a caller's patience. */
 export const connectionTimeoutMsDefault = 5000;
 
-/** How long one statement may run, in milliseconds: the longest one writes or reads a few megabytes. */
+/** How long one statement may run, in milliseconds: none writes, reads, copies or removes more than a few megabytes. */
 export const statementTimeoutMsDefault = 30_000;
+
+/** How long a connection is silent before the system asks whether its other end is there, in milliseconds. */
+export const keepAliveDelayMs = 10_000;
 
 /** How long a reader that holds a snapshot may pause, in milliseconds: until then no vacuum removes what it may still read. */
 export const snapshotIdleTimeoutMsDefault = 60_000;
@@ -36,6 +39,12 @@ export const objectChunksPerWrite = 4;
 
 /** Chunks of an object that a reader holds at once. */
 export const objectChunksPerRead = 4;
+
+/** Parts of a version that one statement copies or removes: 8 MiB of an object. */
+export const partsPerStatement = 16;
+
+/** Versions that nobody needs any more which one statement looks for. */
+export const versionsPerSearch = 100;
 
 /** Rows of a listing or a scan that are read at once. */
 export const rowsPerRead = 256;

@@ -22,6 +22,7 @@ import { manifestPagesPerRead, rowsPerRead } from "./limits.ts";
 import { decodePage } from "./manifest-page.ts";
 import { ManifestUpload, manifestTables } from "./manifest-upload.ts";
 import { type Part, readParts } from "./parts.ts";
+import { PartsRemover } from "./parts-remover.ts";
 import { sortable } from "./sortable.ts";
 
 interface ManifestRow {
@@ -35,6 +36,7 @@ interface ManifestRow {
 /** One row a manifest, one for each 1,024 of its entries, and one for each block that somebody recorded. */
 export class PostgresManifestStore implements ManifestStore {
   readonly #database: PostgresDatabase;
+  readonly #remover: PartsRemover;
   readonly #lifetime: Lifetime;
   readonly #now: () => number;
 
@@ -44,7 +46,11 @@ export class PostgresManifestStore implements ManifestStore {
    */
   constructor(database: PostgresDatabase, close?: () => Promise<void>, now: () => number = Date.now) {
     this.#database = database;
-    this.#lifetime = new Lifetime("PostgresManifestStore", close);
+    this.#remover = new PartsRemover(database, manifestTables);
+    this.#lifetime = new Lifetime("PostgresManifestStore", async () => {
+      await this.#remover[Symbol.asyncDispose]();
+      await close?.();
+    });
     this.#now = now;
   }
 
@@ -53,14 +59,14 @@ export class PostgresManifestStore implements ManifestStore {
       const key = checkKey(header.key);
       const attributes = checkAttributes(header.attributes);
       const signal = callSignal(options);
-      const upload = new ManifestUpload(this.#database, key, signal);
+      const upload = new ManifestUpload(this.#database, this.#remover, key, signal);
       try {
         for await (const page of repaged(checkedPages(key, abortable(pages, signal)))) await upload.add(page);
         await upload.finish();
         checkCall(options);
         return await this.#commit(key, attributes, upload, signal);
       } finally {
-        await upload.abandon();
+        upload.abandon();
       }
     });
   }
@@ -80,7 +86,9 @@ export class PostgresManifestStore implements ManifestStore {
   delete(key: Key, options?: CallOptions): Promise<void> {
     return this.#lifetime.run(options, async () => {
       const text = formatKey(checkKey(key));
-      await this.#database.query("DELETE FROM manifests WHERE key = $1", [text], callSignal(options));
+      const statement = "DELETE FROM manifests WHERE key = $1";
+      const { count } = await this.#database.query(statement, [text], callSignal(options));
+      if (count > 0) this.#remover.start();
     });
   }
 
@@ -138,7 +146,7 @@ export class PostgresManifestStore implements ManifestStore {
     }
   }
 
-  /** A manifest that is deleted meanwhile takes its pages with it: the read ends in NOT_FOUND. */
+  /** A manifest that is deleted meanwhile soon loses its pages: where one is gone the read ends in NOT_FOUND. */
   async *#pages(
     key: Key,
     version: number,

@@ -6,6 +6,7 @@ import type { PostgresDatabase } from "./database.ts";
 import { manifestPagesPerWrite } from "./limits.ts";
 import { encodePage } from "./manifest-page.ts";
 import { PartsWriter, type PartTables } from "./parts.ts";
+import type { PartsRemover } from "./parts-remover.ts";
 
 /** Where the pages of manifests are. */
 export const manifestTables: PartTables = { versions: "manifest_versions", parts: "manifest_pages" };
@@ -26,11 +27,11 @@ export class ManifestUpload {
   #waiting: ManifestPage[] = [];
   #blockCount = 0;
 
-  constructor(database: PostgresDatabase, key: Key, signal: AbortSignal | undefined) {
+  constructor(database: PostgresDatabase, remover: PartsRemover, key: Key, signal: AbortSignal | undefined) {
     this.#database = database;
     this.#key = key;
     this.#signal = signal;
-    this.#writer = new PartsWriter(database, manifestTables, formatKey(key), signal);
+    this.#writer = new PartsWriter(database, remover, formatKey(key), signal);
   }
 
   get blockCount(): number {
@@ -62,9 +63,9 @@ export class ManifestUpload {
     await this.#writer.publish(insertManifest, parameters);
   }
 
-  /** Removes what was written. */
-  async abandon(): Promise<void> {
-    await this.#writer.abandon();
+  /** Has removed what was written and not published. */
+  abandon(): void {
+    this.#writer.abandon();
   }
 
   async #take(): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Key } from "@graviton/ports/key";
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { findMissing } from "./block-keys.ts";
 import { PostgresDatabase } from "./database.ts";
 import { PostgresKeyValueStore } from "./key-value-store.ts";
@@ -8,7 +8,9 @@ import { migrate, migrations } from "./migrate.ts";
 import { describePostgres } from "./testing/describe-postgres.ts";
 import { isOwnServer } from "./testing/postgres-server.ts";
 import { dropSchema, ownSchema, withClient } from "./testing/postgres-subject.ts";
-import { testDatabase } from "./testing/test-database.ts";
+import { testDatabase, until } from "./testing/test-database.ts";
+
+const hourMs = 3_600_000;
 
 describePostgres("Migrations", (server) => {
   test("Every step is taken once, in order, and the next time there is nothing to do.", async () => {
@@ -30,6 +32,25 @@ describePostgres("Migrations", (server) => {
     for (const [index, store] of stores.entries())
       expect(await store.get(`${9 - index}`)).toEqual(Buffer.of(9 - index));
     await Promise.all([...stores, ...databases].map((each) => each[Symbol.asyncDispose]()));
+    await dropSchema(config);
+  });
+
+  test("Whoever waits for his turn waits as long as it takes.", async () => {
+    const config = ownSchema(server());
+    jest.useFakeTimers({ advanceTimers: true });
+    try {
+      await withClient({ ...server().config }, async (first) => {
+        await first.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`graviton schema ${config.schema}`]);
+        const second = migrate(config);
+        const waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'";
+        await until(async () => (await first.query(waiting)).rowCount !== 0);
+        await jest.advanceTimersByTimeAsync(hourMs);
+        await first.query("SELECT pg_advisory_unlock_all()");
+        expect(await second).toEqual((await migrations()).map(({ name }) => name));
+      });
+    } finally {
+      jest.useRealTimers();
+    }
     await dropSchema(config);
   });
 

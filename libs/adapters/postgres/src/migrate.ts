@@ -80,7 +80,8 @@ export async function migrations(): Promise<Migration[]> {
 }
 
 function clientOf(config: PostgresConfig): Client {
-  const driverConfig = clientConfig(config);
+  // A step takes as long as it takes, and so does the turn of somebody else.
+  const driverConfig = { ...clientConfig(config), query_timeout: 0 };
   try {
     return new Client(driverConfig);
   } catch {

@@ -17,21 +17,15 @@ import { chunksOf } from "./chunks.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { objectChunkBytes, objectChunksPerWrite, rowsPerRead } from "./limits.ts";
 import { readObject } from "./object-reader.ts";
-import {
-  copyObject,
-  findObject,
-  infoOf,
-  insertObject,
-  type ObjectRow,
-  objectTables,
-  replaceObject,
-} from "./object-rows.ts";
+import { findObject, infoOf, insertObject, type ObjectRow, objectTables, replaceObject } from "./object-rows.ts";
 import { PartsWriter } from "./parts.ts";
-import { sortable } from "./sortable.ts";
+import { PartsRemover } from "./parts-remover.ts";
+import { afterPrefix, sortable } from "./sortable.ts";
 
 /** One row an object, `pg://bucket/path`, and one for each 512 KiB of its bytes. */
 export class PostgresObjectStore implements MutableObjectStore {
   readonly #database: PostgresDatabase;
+  readonly #remover: PartsRemover;
   readonly #lifetime: Lifetime;
   readonly #now: () => number;
 
@@ -41,7 +35,11 @@ export class PostgresObjectStore implements MutableObjectStore {
    */
   constructor(database: PostgresDatabase, close?: () => Promise<void>, now: () => number = Date.now) {
     this.#database = database;
-    this.#lifetime = new Lifetime("PostgresObjectStore", close);
+    this.#remover = new PartsRemover(database, objectTables);
+    this.#lifetime = new Lifetime("PostgresObjectStore", async () => {
+      await this.#remover[Symbol.asyncDispose]();
+      await close?.();
+    });
     this.#now = now;
   }
 
@@ -65,21 +63,12 @@ export class PostgresObjectStore implements MutableObjectStore {
     return this.#lifetime.run(options, async () => {
       const target = checkLocator(locator, "pg");
       const signal = callSignal(options);
-      const writer = new PartsWriter(this.#database, objectTables, formatLocator(target), signal);
-      try {
-        if (options?.ifAbsent) await this.#refuseExisting(target, signal);
+      if (options?.ifAbsent) await this.#refuseExisting(target, signal);
+      return this.#store(target, signal, options?.ifAbsent ? insertObject : replaceObject, async (writer) => {
         const size = await write(writer, abortable(bytes, signal));
         checkCall(options);
-        const info = { locator: target, size, modifiedAt: this.#now(), etag: randomUUID() };
-        const { bucket, path } = target;
-        const statement = options?.ifAbsent ? insertObject : replaceObject;
-        await writer.publish(statement, [bucket, path, size, info.modifiedAt, info.etag]);
-        return info;
-      } catch (error) {
-        throw options?.ifAbsent && hasReason(error, "ALREADY_EXISTS") ? objectExists(target, error) : error;
-      } finally {
-        await writer.abandon();
-      }
+        return size;
+      });
     });
   }
 
@@ -87,7 +76,8 @@ export class PostgresObjectStore implements MutableObjectStore {
     return this.#lifetime.run(options, async () => {
       const { bucket, path } = checkLocator(locator, "pg");
       const statement = "DELETE FROM objects WHERE bucket = $1 AND path = $2";
-      await this.#database.query(statement, [bucket, path], callSignal(options));
+      const { count } = await this.#database.query(statement, [bucket, path], callSignal(options));
+      if (count > 0) this.#remover.start();
     });
   }
 
@@ -97,12 +87,37 @@ export class PostgresObjectStore implements MutableObjectStore {
       const signal = callSignal(options);
       if (formatLocator(source) === formatLocator(target))
         return infoOf(await findObject(this.#database, source, signal));
-      return copyObject(this.#database, source, target, this.#now(), signal);
+      return this.#store(target, signal, replaceObject, async (writer) => {
+        return (await writer.copy((query) => findObject({ query }, source))).size;
+      });
     });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  /** Gives the locator to what `fill` writes, by the statement; where that fails nothing of it stays. */
+  async #store(
+    locator: Locator,
+    signal: AbortSignal | undefined,
+    statement: string,
+    fill: (writer: PartsWriter) => Promise<number>,
+  ): Promise<ObjectInfo> {
+    const { bucket, path } = locator;
+    const writer = new PartsWriter(this.#database, this.#remover, formatLocator(locator), signal);
+    try {
+      const size = await fill(writer);
+      const info = { locator, size, modifiedAt: this.#now(), etag: randomUUID() };
+      const publishing = writer.publish(statement, [bucket, path, size, info.modifiedAt, info.etag]);
+      const { rows } = await publishing.catch((error) => {
+        throw hasReason(error, "ALREADY_EXISTS") ? objectExists(locator, error) : error;
+      });
+      if (rows[0]?.replaced) this.#remover.start();
+      return info;
+    } finally {
+      writer.abandon();
+    }
   }
 
   async *#list(
@@ -116,10 +131,9 @@ export class PostgresObjectStore implements MutableObjectStore {
       const wanted = Math.min(left, rowsPerRead);
       const { rows } = await this.#database.query<ObjectRow>(
         `SELECT * FROM objects
-          WHERE bucket = $1 AND path >= $2 AND starts_with(path, $2) AND ($3::text IS NULL OR path > $3)
-            AND path < $2 || U&'\\+10FFFF' || U&'\\+10FFFF'
-          ORDER BY path LIMIT $4`,
-        [bucket, path, after === undefined ? null : sortable(after), wanted],
+          WHERE bucket = $1 AND path >= $2 AND ($3::text IS NULL OR path < $3) AND ($4::text IS NULL OR path > $4)
+          ORDER BY path LIMIT $5`,
+        [bucket, path, afterPrefix(path), after === undefined ? null : sortable(after), wanted],
         signal,
       );
       for (const row of rows) yield infoOf(row);

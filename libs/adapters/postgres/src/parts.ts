@@ -2,8 +2,9 @@ import type { ByteSpan } from "@graviton/ports/byte-range";
 import type { StorageError } from "@graviton/ports/storage-error";
 import { checkChecksum, checksumOf } from "./checksum.ts";
 import { type PostgresDatabase, uploadExpired } from "./database.ts";
-import { abandonedAfterHours } from "./limits.ts";
-import type { Rows } from "./session.ts";
+import { partsPerStatement } from "./limits.ts";
+import type { PartsRemover } from "./parts-remover.ts";
+import type { Query, Rows } from "./session.ts";
 
 /** A pair of tables of one shape: versions, and the parts of each by their first offset. */
 export interface PartTables {
@@ -24,16 +25,21 @@ export interface Part {
  */
 export class PartsWriter {
   readonly #database: PostgresDatabase;
+  readonly #remover: PartsRemover;
   readonly #tables: PartTables;
   readonly #resource: string;
   readonly #signal: AbortSignal | undefined;
   #waiting: Part[] = [];
   #version: number | undefined;
 
-  /** @param resource what the errors call it */
-  constructor(database: PostgresDatabase, tables: PartTables, resource: string, signal: AbortSignal | undefined) {
+  /**
+   * @param remover of the tables to write to
+   * @param resource what the errors call it
+   */
+  constructor(database: PostgresDatabase, remover: PartsRemover, resource: string, signal: AbortSignal | undefined) {
     this.#database = database;
-    this.#tables = tables;
+    this.#remover = remover;
+    this.#tables = remover.tables;
     this.#resource = resource;
     this.#signal = signal;
   }
@@ -50,8 +56,8 @@ export class PartsWriter {
     const version =
       this.#version === undefined
         ? `INSERT INTO ${versions} (pending_since) VALUES (now()) RETURNING id`
-        : `UPDATE ${versions} SET pending_since = now() WHERE id = $1 AND pending_since IS NOT NULL RETURNING id`;
-    if (this.#version === undefined) await removeAbandoned(this.#database, this.#tables, this.#signal);
+        : `UPDATE ${versions} SET pending_since = now() WHERE id = $1 AND pending_since < 'infinity' RETURNING id`;
+    if (this.#version === undefined) this.#remover.start();
     const parameters: unknown[] = this.#version === undefined ? [] : [this.#version];
     const written = await this.#database.query<{ version: number }>(
       `WITH version AS (${version}) ${this.#insertParts(parameters)} RETURNING version`,
@@ -64,6 +70,24 @@ export class PartsWriter {
   }
 
   /**
+   * Takes the parts of another version, all of them as they are at one moment, whatever becomes of it meanwhile: a few a
+   * statement, so that no limit of a statement limits a copy.
+   *
+   * @param find gives the version within that moment
+   */
+  copy<Source extends { readonly version: number }>(find: (query: Query) => Promise<Source>): Promise<Source> {
+    return this.#database.longTransaction(this.#signal, async (query) => {
+      const source = await find(query);
+      const created = `INSERT INTO ${this.#tables.versions} (pending_since) VALUES (now()) RETURNING id`;
+      const version = (await query<{ id: number }>(created)).rows[0]?.id as number;
+      this.#version = version;
+      let reached: number | undefined = -1;
+      while (reached !== undefined) reached = await this.#copySome(query, source.version, version, reached);
+      return source;
+    });
+  }
+
+  /**
    * Makes it a version that is read, by one statement: `insert` puts in a row that refers to `(SELECT id FROM version)`,
    * and if that fails nothing has happened.
    */
@@ -73,27 +97,35 @@ export class PartsWriter {
     await this.flush();
     parameters.push(this.#version);
     const published = `UPDATE ${this.#tables.versions} SET pending_since = NULL
-      WHERE id = $${parameters.length} AND pending_since IS NOT NULL RETURNING id`;
+      WHERE id = $${parameters.length} AND pending_since < 'infinity' RETURNING id`;
     const result = await this.#database.query(`WITH version AS (${published}) ${insert}`, parameters, this.#signal);
     if (result.count === 0) throw uploadExpired(this.#resource);
     this.#version = undefined;
     return result;
   }
 
-  /** Removes what was written. What cannot be removed now is removed a day later. */
-  async abandon(): Promise<void> {
-    if (this.#version === undefined) return;
-    const { versions } = this.#tables;
-    // A publication whose answer was lost may have happened all the same.
-    await this.#database
-      .query(`DELETE FROM ${versions} WHERE id = $1 AND pending_since IS NOT NULL`, [this.#version])
-      .catch(() => {});
+  /** Has removed what was written and not published. */
+  abandon(): void {
+    if (this.#version !== undefined) this.#remover.abandon(this.#version);
   }
 
   #publishWhole(insert: string, parameters: unknown[]): Promise<Rows<Record<string, unknown>>> {
     const parts = this.#waiting.length === 0 ? "" : `, parts AS (${this.#insertParts(parameters)})`;
     const version = `INSERT INTO ${this.#tables.versions} DEFAULT VALUES RETURNING id`;
     return this.#database.query(`WITH version AS (${version})${parts} ${insert}`, parameters, this.#signal);
+  }
+
+  /** Gives the last part of those copied, or undefined when no more can follow. */
+  async #copySome(query: Query, from: number, to: number, after: number): Promise<number | undefined> {
+    const { parts } = this.#tables;
+    const { rows } = await query<{ first_offset: number }>(
+      `INSERT INTO ${parts} (version, first_offset, content, checksum)
+        SELECT $1, first_offset, content, checksum FROM ${parts}
+        WHERE version = $2 AND first_offset > $3 ORDER BY first_offset LIMIT $4
+        RETURNING first_offset`,
+      [to, from, after, partsPerStatement],
+    );
+    return rows.length < partsPerStatement ? undefined : rows.at(-1)?.first_offset;
   }
 
   /** Each part as parameters of its own: bytes within an array would travel as text. */
@@ -106,19 +138,6 @@ export class PartsWriter {
     return `INSERT INTO ${this.#tables.parts} (version, first_offset, content, checksum)
       SELECT version.id, part.* FROM version, (VALUES ${rows.join(", ")}) AS part`;
   }
-}
-
-/** Removes the uploads that wrote nothing for a day. */
-export async function removeAbandoned(
-  database: PostgresDatabase,
-  { versions }: PartTables,
-  signal?: AbortSignal,
-): Promise<void> {
-  await database.query(
-    `DELETE FROM ${versions} WHERE pending_since < now() - make_interval(hours => $1)`,
-    [abandonedAfterHours],
-    signal,
-  );
 }
 
 /** What runs a statement: the database, or a snapshot of it. */
@@ -149,7 +168,7 @@ export interface PartsRange {
 
 /**
  * The parts that hold bytes of the span, in order, found without reading those before them. Parts of a version never
- * change, so that statements which see different moments see the same parts, or none any more.
+ * change, so that statements which see different moments see the same parts, or miss some that were removed.
  *
  * @throws StorageError CORRUPT for a part that is not what was written
  */

@@ -1,6 +1,6 @@
 import { abortError } from "@graviton/ports/call-options";
-import { errorCode } from "@graviton/ports/storage-error";
 import type { Pool, PoolClient, QueryResultRow } from "pg";
+import { isFromServer } from "./errors.ts";
 
 /** Runs one statement. */
 export type Query = <Row extends QueryResultRow>(
@@ -55,8 +55,7 @@ export class Session implements Disposable {
       const { rows, rowCount } = await unlessAborted(running, this.#signal);
       return { rows, count: rowCount ?? 0 };
     } catch (error) {
-      // A SQLSTATE comes from a server that is there to answer the next statement too.
-      if (this.#signal?.aborted || errorCode(error)?.length !== 5) this.#lost ??= error;
+      if (this.#signal?.aborted || !isFromServer(error)) this.#lost ??= error;
       throw error;
     }
   };

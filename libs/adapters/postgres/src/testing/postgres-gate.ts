@@ -12,6 +12,8 @@ export interface PostgresGate extends AsyncDisposable {
   open(): Promise<void>;
   /** Breaks all connections, and takes no new one. */
   shut(): Promise<void>;
+  /** Lets nothing more through and tells nobody, as a host does that vanishes; until it is opened again. */
+  vanish(): void;
 }
 
 /** The address of a server, as the environment gives it to a process. */
@@ -58,7 +60,11 @@ export async function postgresGate(server: PostgresServer): Promise<PostgresGate
   return {
     url: url.href,
     shut,
+    vanish() {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
     async open() {
+      await shut();
       gate = createServer(through).listen(join(folder, ".s.PGSQL.5432"));
       await once(gate, "listening");
     },

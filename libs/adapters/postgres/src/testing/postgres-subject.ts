@@ -50,7 +50,7 @@ export function postgresSubject<Port>(server: () => PostgresServer, parts: Postg
  * Somebody who may do with the tables what services do, and nothing else, as a deployment would have it that migrates
  * apart. On a server that is not the tests' own nobody makes users.
  */
-async function modestUser(config: PostgresConfig & { schema: string }): Promise<PostgresConfig> {
+export async function modestUser(config: PostgresConfig & { schema: string }): Promise<PostgresConfig> {
   if (!isOwnServer) return config;
   const { schema } = config;
   await withClient(config, async (client) => {
