@@ -153,7 +153,7 @@ export const settings: Table = {
   },
   callsMax: {
     variable: "GRAVITON_CALLS_MAX",
-    says: "calls that move bytes at once; each holds some 40 MiB at most. One call at a gateway is up to two at every block service",
+    says: "calls that move bytes at once; each holds some 40 MiB at most, and up to 130 MiB while it stores more than 24 GB in one object of S3. One call at a gateway is up to two at every block service",
     processes: bulk,
     fallback: (process) => (process === "block-service" ? "128" : "32"),
     ...integer(1, 10_000),

@@ -9,6 +9,7 @@ import type { BlockStore } from "@graviton/ports/block-store";
 import { blockRoutes } from "@graviton/rpc/block/routes";
 import { S3BlockDriver } from "@graviton/s3/block-driver";
 import { S3Bucket } from "@graviton/s3/bucket";
+import { storageId } from "@graviton/s3/storage-id";
 import { s3Config } from "@graviton/service/backend-config";
 import { makeDataFolder } from "@graviton/service/data-folder";
 import { observePlaces } from "@graviton/service/metrics";
@@ -16,7 +17,9 @@ import { observeStores } from "@graviton/service/observe-stores";
 import { type Opened, Opening } from "@graviton/service/opening";
 import type { ServiceContext, ServiceDefinition } from "@graviton/service/run-service";
 import packageFacts from "../package.json" with { type: "json" };
-import { locationOf } from "./location.ts";
+import { BlockLocation } from "./block-location.ts";
+import { folderId } from "./folder-id.ts";
+import { folderLocation, memoryLocation, s3Location } from "./location.ts";
 
 interface Stores {
   readonly blocks: BlockStore;
@@ -28,13 +31,20 @@ export const blockService: ServiceDefinition = {
   says: "keeps blocks: bytes under the name of what they are",
   version: packageFacts.version,
   async open(context) {
-    const { config, metrics, routesOptions } = context;
-    const backend = backends[config.blockBackend](context);
+    const { config, log, metrics, routesOptions } = context;
+    const location = new BlockLocation(log);
+    const backend = backends[config.blockBackend](context, location);
     const places = new Places({ callsMax: config.callsMax, waitMs: config.placeWaitSeconds * 1000 });
     observePlaces(metrics, places);
     const blocks = new LimitedBlockStore(backend.store("blocks"), places);
+    const options = {
+      ...routesOptions,
+      get location() {
+        return location.found;
+      },
+    };
     return {
-      routes: [blockRoutes(blocks, { ...routesOptions, location: locationOf(config) })],
+      routes: [blockRoutes(blocks, options)],
       dependencies: [backend],
       [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
     };
@@ -42,39 +52,49 @@ export const blockService: ServiceDefinition = {
 };
 
 const backends = {
-  s3: (context: ServiceContext) => new Opening("S3", () => openS3(context)),
-  filesystem: (context: ServiceContext) => new Opening("the file system", () => openFilesystem(context)),
-  memory: (context: ServiceContext) => new Opening("memory", () => openMemory(context)),
+  s3: (...parts: Parts) => new Opening("S3", () => openS3(...parts)),
+  filesystem: (...parts: Parts) => new Opening("the file system", () => openFilesystem(...parts)),
+  memory: (...parts: Parts) => new Opening("memory", () => openMemory(...parts)),
 };
 
-async function openS3({ config, metrics }: ServiceContext): Promise<Opened<Stores>> {
+type Parts = [context: ServiceContext, location: BlockLocation];
+
+async function openS3(...[{ config, metrics }, location]: Parts): Promise<Opened<Stores>> {
   await using opened = new AsyncDisposableStack();
   const bucket = opened.use(S3Bucket.open(s3Config(config)));
   const store = opened.use(new CasBlockStore("S3BlockStore", new S3BlockDriver(bucket)));
   return {
     stores: { blocks: observed(store, "S3BlockStore", observeStores(metrics, "s3")) },
-    check: (signal) => bucket.check(signal),
+    check: async (signal) => {
+      await bucket.check(signal);
+      await location.find(signal, async () => s3Location(config, await storageId(bucket, signal)));
+    },
     owned: opened.move(),
   };
 }
 
-async function openFilesystem({ config, metrics }: ServiceContext): Promise<Opened<Stores>> {
+async function openFilesystem(...[{ config, metrics }, location]: Parts): Promise<Opened<Stores>> {
   await using opened = new AsyncDisposableStack();
   const folder = join(await makeDataFolder(config.dataFolder), "blocks");
   const driver = await FilesystemBlockDriver.open(folder);
   const store = opened.use(new CasBlockStore("FilesystemBlockStore", driver));
   return {
     stores: { blocks: observed(store, "FilesystemBlockStore", observeStores(metrics, "filesystem")) },
-    check: async () => void (await makeDataFolder(folder)),
+    check: async (signal) => {
+      await makeDataFolder(folder);
+      await location.find(signal, async () => folderLocation(folder, await folderId(folder)));
+    },
     owned: opened.move(),
   };
 }
 
-async function openMemory({ metrics }: ServiceContext): Promise<Opened<Stores>> {
+async function openMemory(...[{ metrics }, location]: Parts): Promise<Opened<Stores>> {
   await using opened = new AsyncDisposableStack();
   const store = opened.use(new CasBlockStore("MemoryBlockStore", new MemoryBlockDriver()));
+  const place = memoryLocation();
   return {
     stores: { blocks: observed(store, "MemoryBlockStore", observeStores(metrics, "memory")) },
+    check: (signal) => location.find(signal, async () => place),
     owned: opened.move(),
   };
 }

@@ -5,7 +5,7 @@ import type { Key } from "@graviton/ports/key";
 import { hasReason } from "@graviton/ports/storage-error";
 import { readBody } from "./body.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { isAbsent, isConnectionBroken, isPreconditionFailed, statusOf } from "./errors.ts";
+import { absence, isConnectionBroken, isPreconditionFailed, statusOf } from "./errors.ts";
 import { blockReadsMax, blocksAtOnce, offersAgainMax, questionsAtOnce } from "./limits.ts";
 import { hashedAs } from "./payload-hash.ts";
 
@@ -53,8 +53,9 @@ export class S3BlockDriver implements BlockDriver {
   /** Again when the connection breaks midway: blocks are small enough to be read from the start. */
   async read(key: Key, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     for (let attempt = 1; ; attempt += 1) {
-      const body = await this.#bucket.body({ Key: this.#keyOf(key) }, signal, absent);
-      if (body === "absent") return undefined;
+      const body = await this.#bucket.body({ Key: this.#keyOf(key) }, signal, absence);
+      if (body === "unclear") await this.#bucket.expectThere(signal);
+      if (typeof body === "string") return undefined;
       try {
         // One byte more than there should be, so that an object that grew is not taken for the block.
         return await readBody(body, key.size + 1, signal);
@@ -93,7 +94,8 @@ export class S3BlockDriver implements BlockDriver {
 
   async remove(key: Key, signal?: AbortSignal): Promise<void> {
     const command = new DeleteObjectCommand({ Bucket: this.#bucket.name, Key: this.#keyOf(key) });
-    await this.#bucket.answer(command, signal, absent);
+    const answer = await this.#bucket.answer(command, signal, absence);
+    if (answer === "unclear") await this.#bucket.expectThere(signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -102,8 +104,8 @@ export class S3BlockDriver implements BlockDriver {
 
   async #has(key: Key, signal: AbortSignal): Promise<boolean> {
     const command = new HeadObjectCommand({ Bucket: this.#bucket.name, Key: this.#keyOf(key) });
-    const answer = await this.#bucket.answer(command, signal, absent);
-    return answer !== "absent" && answer.ContentLength === key.size;
+    const answer = await this.#bucket.answer(command, signal, absence);
+    return typeof answer !== "string" && answer.ContentLength === key.size;
   }
 
   /** Offers a block that is there on the condition that it is not. It is stored, whatever becomes of that. */
@@ -135,10 +137,6 @@ export class S3BlockDriver implements BlockDriver {
   #keyOf({ algorithm, digest, size }: Key): string {
     return `${this.#bucket.prefix}blocks/${algorithm}/${digest.slice(0, 2)}/${digest}-${size}`;
   }
-}
-
-function absent(error: unknown): "absent" | undefined {
-  return isAbsent(error) ? "absent" : undefined;
 }
 
 /** What became of a block that was to be added on the condition that it is not there. */

@@ -88,7 +88,7 @@ export class S3Bucket implements AsyncDisposable {
   }
 
   /**
-   * To be called before "not found" in answer to a HEAD is taken for the absence of an object.
+   * To be called before "not found" is taken for the absence of an object, where nobody said what was not found.
    *
    * @throws StorageError as {@link check}
    */

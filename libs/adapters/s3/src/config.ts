@@ -4,6 +4,7 @@ import { StorageError } from "@graviton/ports/storage-error";
 import {
   attemptsMax,
   connectTimeoutMs,
+  copyingMsMax,
   prefixBytesMax,
   requestsMaxDefault,
   requestsMaxLeast,
@@ -49,7 +50,7 @@ export function checkS3Config(config: S3Config): CheckedS3Config {
     throw invalid(`requestsMax ${requestsMax} must be a whole number, ${requestsMaxLeast} or more`);
   }
   const pool = { keepAlive: true, maxSockets: requestsMax };
-  const handler = { connectionTimeout: connectTimeoutMs, socketTimeout: silenceMsMax };
+  const times = { connectionTimeout: connectTimeoutMs, socketTimeout: silenceMsMax, copyingTimeout: copyingMsMax };
   return {
     bucket: checkBucket(config.bucket),
     prefix: checkPrefix(config.prefix ?? ""),
@@ -58,12 +59,10 @@ export function checkS3Config(config: S3Config): CheckedS3Config {
       region,
       forcePathStyle: config.pathStyle ?? endpoint !== undefined,
       maxAttempts: attemptsMax,
-      // Saves a fifth of the time of a request. What commands add to their own middleware stack is lost by it.
-      cacheMiddleware: true,
       // The SDK's defaults are headers that several S3s refuse.
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
-      requestHandler: new RequestHandler({ ...handler, httpAgent: pool, httpsAgent: pool }),
+      requestHandler: new RequestHandler({ ...times, httpAgent: pool, httpsAgent: pool }),
       ...(endpoint === undefined ? {} : { endpoint: checkEndpoint(endpoint) }),
       ...(credentials === undefined ? {} : { credentials }),
     },

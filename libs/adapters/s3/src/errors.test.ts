@@ -8,6 +8,7 @@ import { S3Bucket } from "./bucket.ts";
 import type { S3Config } from "./config.ts";
 import { s3Error } from "./errors.ts";
 import { S3ObjectStore } from "./object-store.ts";
+import { answeringProxy } from "./testing/answering-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
 import { ownPrefix } from "./testing/s3-subject.ts";
 
@@ -53,6 +54,22 @@ describeS3("Errors of S3", (s3) => {
     }
   });
 
+  test("An object that S3 does not have is absent, also where the answer does not say what is not found.", async () => {
+    await using proxy = await answeringProxy(s3().endpoint);
+    proxy.answer = async (request) => {
+      const answer = await request.forward();
+      const isAbsent = answer.status === 404 || request.method === "DELETE";
+      return isAbsent ? { status: 404 } : answer;
+    };
+    await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+    const [driver, store] = [new S3BlockDriver(bucket), new S3ObjectStore(bucket)];
+    expect(await driver.read(key)).toBe(undefined);
+    await driver.remove(key);
+    await expect(Array.fromAsync(store.get(locator))).rejects.toMatchObject({ reason: "NOT_FOUND" });
+    await expect(store.copy(locator, { ...locator, path: "c" })).rejects.toMatchObject({ reason: "NOT_FOUND" });
+    await store.delete(locator);
+  });
+
   test("A check of a bucket that is there succeeds.", async () => {
     await using bucket = S3Bucket.open(ownPrefix(s3()));
     expect(await bucket.check()).toBe(undefined);
@@ -90,6 +107,16 @@ describe("Without an S3", () => {
     });
     await using bucket = S3Bucket.open({ ...nobody, endpoint: `http://127.0.0.1:${await listening(server)}` });
     await expect(bucket.check()).rejects.toMatchObject({ reason: "UNAVAILABLE", resource: "S3" });
+    server.close();
+  });
+
+  test.each(Object.entries(questions))("what finds nothing at all is no S3: %s.", async (_, ask) => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", () => socket.write("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+    });
+    await using bucket = S3Bucket.open({ ...nobody, endpoint: `http://127.0.0.1:${await listening(server)}` });
+    await expect(ask(bucket)).rejects.toMatchObject({ reason: "UNAVAILABLE", resource: "S3" });
     server.close();
   });
 

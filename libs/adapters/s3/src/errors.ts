@@ -23,9 +23,14 @@ export function s3Error(error: unknown, signal?: AbortSignal): unknown {
   return fromName(error) ?? fromStatus(error) ?? fromNetwork(error) ?? error;
 }
 
-/** True for S3's answer that there is no such object. A request without a body in its answer leaves open whether there is a bucket. */
-export function isAbsent(error: unknown): boolean {
-  return Error.isError(error) && ["NoSuchKey", "NotFound"].includes(error.name);
+/**
+ * What an error says of an object: `absent` when S3 says that there is none; `unclear` when something is not found and
+ * the answer does not say what, as to any HEAD, and as of somebody before S3 who does not know the way to it. Undefined
+ * when it says nothing of the kind.
+ */
+export function absence(error: unknown): "absent" | "unclear" | undefined {
+  if (Error.isError(error) && error.name === "NoSuchKey") return "absent";
+  return Error.isError(error) && error.name === "NotFound" ? "unclear" : undefined;
 }
 
 /** True for a condition of ours that did not hold: the object is there already, or is another by now. */
@@ -36,6 +41,24 @@ export function isPreconditionFailed(error: unknown): boolean {
 /** True for a write that met a concurrent one, and was not done: the same again may succeed. */
 export function isWriteConflict(error: unknown): boolean {
   return Error.isError(error) && ["ConditionalRequestConflict", "OperationAborted"].includes(error.name);
+}
+
+/** True where S3 may have done what it was asked for, or be at it still: its answer came to nobody, or not past a proxy. */
+export function isAnswerLost(error: unknown): boolean {
+  const status = statusOf(error);
+  if (status !== undefined) return [502, 504].includes(status);
+  return networkCode(error) !== undefined || (Error.isError(error) && error.name === "TimeoutError");
+}
+
+/** How often the driver has sent a request that came to this answer, or error: all but the last answer are unknown. */
+export function attemptsOf(outcome: unknown): number {
+  return (outcome as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1;
+}
+
+/** True for how S3s say, to a write on a condition, that they know none, or that a proxy before them drops it. */
+export function refusesCondition(error: unknown): boolean {
+  if (!Error.isError(error) || ![400, 403, 405, 501].includes(statusOf(error) ?? 0)) return false;
+  return error.name === "SignatureDoesNotMatch" || !meanings.has(error.name);
 }
 
 /** True for a connection that broke while the request was on it. Some S3s break it with a refusal that no longer arrives. */

@@ -10,8 +10,20 @@ export const attemptsMax = 3;
 /** How long a connection may take to come about, in milliseconds: far longer than any network needs. */
 export const connectTimeoutMs = 5000;
 
-/** How long a connection may be silent while an answer is awaited, in milliseconds: a large copy says nothing for a while. */
+/** How long a connection may be silent while an answer is awaited, in milliseconds. */
 export const silenceMsMax = 60_000;
+
+/**
+ * The same while S3 copies what it has, to make an object of parts or of another object, in milliseconds. Some say nothing
+ * until they are done, and 160 GB take a slow disk that long.
+ */
+export const copyingMsMax = 600_000;
+
+/** The first pause before looking again whether S3 has made an object of its parts, in milliseconds; it doubles each time. */
+export const outcomePauseMs = 25;
+
+/** The longest such pause, in milliseconds. */
+export const outcomePauseMsMax = 5000;
 
 /** When to try again after S3 asked to slow down, in milliseconds. */
 export const slowDownRetryAfterMs = 1000;
@@ -67,13 +79,19 @@ export const partsOfOneSize = 1000;
 /** How often parts grow to twice their size: to 64 MiB, which bounds the memory of one put. */
 export const partDoublingsMax = 3;
 
-/** Parts of one object on their way at once, besides the one being gathered. */
+/** Parts of one object that are in memory at once: on their way, or being gathered. */
 export const partsAtOnce = 2;
 
-/** The largest object that one request copies: S3's limit of 5 GiB. */
-export const copyBytesMaxDefault = 5 * 1024 ** 3;
+/** How old an upload is when nobody is at it any more, in milliseconds: a day. */
+export const abandonedMsMin = 24 * 60 * 60 * 1000;
 
-/** Bytes that one request copies of an object larger than that: 10,000 of them are S3's largest object. */
+/** Pages of 1,000 uploads that are looked through for such ones: what is beyond is found next time. */
+export const abandonedPagesMax = 100;
+
+/** The largest object that one request copies. Of a larger one S3 copies parts side by side, and is not silent for long. */
+export const copyBytesMaxDefault = 1024 ** 3;
+
+/** Bytes that one request copies of an object larger than that: 10,000 of them are more than S3's largest object. */
 export const copyPartBytesDefault = 1024 ** 3;
 
 /** How long tidying up after a failed upload may take, in milliseconds. */

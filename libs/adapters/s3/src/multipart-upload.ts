@@ -7,9 +7,11 @@ import {
 } from "@aws-sdk/client-s3";
 import type { ByteSpan } from "@graviton/ports/byte-range";
 import type { S3Bucket } from "./bucket.ts";
-import { isPreconditionFailed, isUploadGone } from "./errors.ts";
+import { attemptsOf, isAnswerLost, isUploadGone, s3Error } from "./errors.ts";
 import { abandonMsMax, partsAtOnce } from "./limits.ts";
 import type { Patience } from "./patience.ts";
+import type { UploadEnd } from "./put-outcome.ts";
+import { conditionOf, type PutTarget, refusalOf } from "./put-target.ts";
 
 /** The object that a part is copied from. */
 export interface CopySource {
@@ -27,34 +29,34 @@ export interface CopySource {
  */
 export class MultipartUpload {
   readonly #bucket: S3Bucket;
-  readonly #target: { readonly Bucket: string; readonly Key: string; readonly UploadId: string };
+  readonly #target: PutTarget;
+  readonly #upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string };
   readonly #patience: Patience;
   readonly #onTheirWay = new Set<Promise<void>>();
   readonly #etags: string[] = [];
   #count = 0;
+  /** Whether S3 may be making an object of the parts. */
+  #undecided = false;
 
-  private constructor(bucket: S3Bucket, key: string, uploadId: string, patience: Patience) {
+  private constructor(bucket: S3Bucket, target: PutTarget, uploadId: string, patience: Patience) {
     this.#bucket = bucket;
-    this.#target = { Bucket: bucket.name, Key: key, UploadId: uploadId };
+    this.#target = target;
+    this.#upload = { Bucket: bucket.name, Key: target.key, UploadId: uploadId };
     this.#patience = patience;
   }
 
   /** @param patience the caller's, with what is on its way */
-  static async begin(
-    bucket: S3Bucket,
-    key: string,
-    metadata: Record<string, string>,
-    patience: Patience,
-  ): Promise<MultipartUpload> {
+  static async begin(bucket: S3Bucket, target: PutTarget, patience: Patience): Promise<MultipartUpload> {
+    const { key, metadata } = target;
     const command = new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: key, Metadata: metadata });
     const { UploadId = "" } = await bucket.send(command, patience.signal);
-    return new MultipartUpload(bucket, key, UploadId, patience);
+    return new MultipartUpload(bucket, target, UploadId, patience);
   }
 
   /** Resolves once there is room for a further part. The bytes belong to the upload. */
   add(bytes: Uint8Array): Promise<void> {
     return this.#start(async (part) => {
-      const command = new UploadPartCommand({ ...this.#target, ...part, Body: bytes });
+      const command = new UploadPartCommand({ ...this.#upload, ...part, Body: bytes });
       return (await this.#bucket.send(command, this.#patience.signal)).ETag;
     });
   }
@@ -63,7 +65,7 @@ export class MultipartUpload {
   copy({ source, etag }: CopySource, { start, end }: ByteSpan): Promise<void> {
     return this.#start(async (part) => {
       const command = new UploadPartCopyCommand({
-        ...this.#target,
+        ...this.#upload,
         ...part,
         CopySource: source,
         CopySourceRange: `bytes=${start}-${end - 1}`,
@@ -73,33 +75,38 @@ export class MultipartUpload {
     });
   }
 
-  /**
-   * Makes the parts an object.
-   *
-   * @returns its etag; `"exists"` when there is one already that the condition forbids; `"gone"` when S3 does not know
-   * the upload any more, perhaps because it is complete and only the answer to that was lost
-   */
-  async complete(condition: { readonly IfNoneMatch?: string }): Promise<{ etag: string } | "exists" | "gone"> {
+  /** Makes the parts an object, on the condition of the put. */
+  async complete(): Promise<UploadEnd> {
     await Promise.all(this.#onTheirWay);
     const parts = this.#etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
+    const condition = conditionOf(this.#target);
     const command = new CompleteMultipartUploadCommand({
-      ...this.#target,
+      ...this.#upload,
       ...condition,
       MultipartUpload: { Parts: parts },
     });
-    const answer = await this.#bucket.answer(command, this.#patience.signal, (error) => {
-      if (isPreconditionFailed(error)) return "exists";
-      return isUploadGone(error) ? "gone" : undefined;
-    });
-    return typeof answer === "string" ? answer : { etag: answer.ETag ?? "" };
+    this.#undecided = true;
+    const end = await this.#bucket.answer(command, this.#patience.signal, (error) => this.#refused(error));
+    const { answer, sure } = "answer" in end ? end : { answer: { etag: end.ETag }, sure: isOver(end) };
+    this.#undecided = !sure;
+    return { answer, sure };
   }
 
-  /** Removes what S3 has of it. Never fails: what stays behind costs space until the bucket's own rules remove it. */
+  /**
+   * Removes what S3 has of it, unless S3 may be making an object of that: some would lose the object with its parts. Never
+   * fails. What stays behind is removed a day later.
+   */
   async abandon(): Promise<void> {
     this.#patience.lose();
     await Promise.allSettled(this.#onTheirWay);
-    const command = new AbortMultipartUploadCommand(this.#target);
+    if (this.#undecided) return;
+    const command = new AbortMultipartUploadCommand(this.#upload);
     await this.#bucket.send(command, AbortSignal.timeout(abandonMsMax)).catch(() => {});
+  }
+
+  #refused(error: unknown): UploadEnd {
+    const refusal = refusalOf(this.#target, error) ?? s3Error(error);
+    return { answer: { refusal }, sure: isOver(error) };
   }
 
   async #start(send: (part: { readonly PartNumber: number }) => Promise<string | undefined>): Promise<void> {
@@ -114,4 +121,10 @@ export class MultipartUpload {
     this.#onTheirWay.add(sending);
     while (this.#onTheirWay.size >= partsAtOnce) await Promise.race(this.#onTheirWay);
   }
+}
+
+/** Whether S3 is done with the upload. Where an answer was lost it may be at it, and call it done or unknown meanwhile. */
+function isOver(end: unknown): boolean {
+  if (isAnswerLost(end)) return false;
+  return attemptsOf(end) === 1 || (Error.isError(end) && !isUploadGone(end));
 }

@@ -11,9 +11,14 @@ import { objectKeyBytesMax } from "./limits.ts";
  * metadata of the object: S3 takes keys of 1,024 bytes at most, the prefix and the bucket's name included.
  */
 
+/** The beginning of the keys of all objects. */
+export function objectsIn(prefix: string): string {
+  return `${prefix}objects/`;
+}
+
 /** The beginning of the keys of all objects of a locator's bucket. */
 export function objectsOf(prefix: string, bucket: string): string {
-  return `${prefix}objects/${bucket}/`;
+  return `${objectsIn(prefix)}${bucket}/`;
 }
 
 /** The key of an object. */
@@ -61,6 +66,11 @@ export function disorderOf(key: string): string | undefined {
 /** The beginning that the keys of all paths with this beginning share. */
 export function keyPrefixOf(path: string): string {
   return cut(escaped(path), objectKeyBytesMax - 3);
+}
+
+/** A key as it is, of one as it stands in a listing: not every S3 writes them as it was asked to. */
+export function writtenKey(text: string, encoding: string | undefined): string {
+  return encoding === "url" ? decodeURIComponent(text) : text;
 }
 
 /** A key below a bucket that no key of a later path stands before. */

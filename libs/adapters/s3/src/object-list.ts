@@ -1,27 +1,25 @@
-import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
 import type { LocatorPrefix } from "@graviton/ports/locator";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import type { S3Bucket } from "./bucket.ts";
+import { walked } from "./folder-walk.ts";
 import { listPageObjects } from "./limits.ts";
+import type { ListOrder } from "./list-order.ts";
+import { type Listed, type ListSource, listPages } from "./list-pages.ts";
+import { listedInDisorder } from "./object-errors.ts";
 import { disorderOf, isCut, keyBefore, keyPrefixOf, objectsOf, pathIn, pathOf } from "./object-keys.ts";
-import { type ObjectReader, plainEtag, wholeSeconds } from "./object-reader.ts";
+import type { ObjectReader } from "./object-reader.ts";
 
 /** What a listing stands on, and what it is restricted to. */
 export interface ListRequest {
   readonly bucket: S3Bucket;
   readonly reader: ObjectReader;
+  readonly order: ListOrder;
   readonly prefix: LocatorPrefix;
   /** A path; only what comes after it. */
   readonly after: string | undefined;
   /** How many are wanted at most, so that no page is larger. */
   readonly limit: number;
   readonly signal: AbortSignal | undefined;
-}
-
-/** One object of a page, by its key below the bucket of its locator. */
-interface Listed {
-  readonly key: string;
-  readonly info: Omit<ObjectInfo, "locator">;
 }
 
 /** The objects in the byte order of their paths, a page at a time. */
@@ -52,31 +50,28 @@ async function* inOrder(request: ListRequest): AsyncGenerator<ObjectInfo, void, 
   yield* await sorted(request, alike);
 }
 
-async function* eachListed({ bucket, prefix, after, limit, signal }: ListRequest): AsyncGenerator<Listed, void, void> {
-  const folder = objectsOf(bucket.prefix, prefix.bucket);
-  let token: string | undefined;
-  do {
-    const command = new ListObjectsV2Command({
-      Bucket: bucket.name,
-      Prefix: folder + keyPrefixOf(prefix.path),
-      MaxKeys: Math.min(limit, listPageObjects),
-      // XML has no way to write some characters that a path may have.
-      EncodingType: "url",
-      ...(after === undefined ? {} : { StartAfter: folder + keyBefore(after) }),
-      ...(token === undefined ? {} : { ContinuationToken: token }),
-    });
-    const page = await bucket.send(command, signal);
-    for (const listed of listedIn(page)) yield { ...listed, key: listed.key.slice(folder.length) };
-    token = page.IsTruncated ? page.NextContinuationToken : undefined;
-  } while (token !== undefined);
+/** By their keys below the bucket of the locators, in the order of those. */
+async function* eachListed(request: ListRequest): AsyncGenerator<Listed, void, void> {
+  const { bucket, order, limit, signal } = request;
+  const folder = objectsOf(bucket.prefix, request.prefix.bucket);
+  const source = { bucket, folder, pageEntries: Math.min(limit, listPageObjects), signal };
+  const prefix = keyPrefixOf(request.prefix.path);
+  const after = request.after === undefined ? undefined : keyBefore(request.after);
+  const listed =
+    (await order.find(signal)) === "bytes" ? asGiven(source, prefix, after) : walked(source, prefix, after);
+  let last = Buffer.alloc(0);
+  for await (const one of listed) {
+    const key = Buffer.from(one.key);
+    if (Buffer.compare(key, last) <= 0) throw listedInDisorder();
+    yield one;
+    last = key;
+  }
 }
 
-/** Not every S3 writes the keys as it was asked to. */
-function listedIn({ Contents = [], EncodingType }: ListObjectsV2CommandOutput): Listed[] {
-  return Contents.map(({ Key = "", Size = 0, LastModified, ETag }) => ({
-    key: EncodingType === "url" ? decodeURIComponent(Key) : Key,
-    info: { size: Size, modifiedAt: wholeSeconds(LastModified), etag: plainEtag(ETag) },
-  }));
+async function* asGiven(source: ListSource, prefix: string, after: string | undefined) {
+  for await (const page of listPages(source, { prefix, after })) {
+    for (const entry of page) if (entry.info !== undefined) yield entry;
+  }
 }
 
 async function sorted(request: ListRequest, alike: readonly Listed[]): Promise<ObjectInfo[]> {

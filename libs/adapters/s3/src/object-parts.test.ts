@@ -1,15 +1,21 @@
 import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import { formatLocator, type Locator } from "@graviton/ports/locator";
 import { StorageError } from "@graviton/ports/storage-error";
 import { expect, test } from "@jest/globals";
 import { S3Bucket } from "./bucket.ts";
+import { partBytesDefault, partsAtOnce } from "./limits.ts";
 import { keyOf } from "./object-keys.ts";
 import { S3ObjectStore } from "./object-store.ts";
 import { partBytesOf, partsBytesMax, partsOf } from "./parts.ts";
 import { cuttingProxy } from "./testing/cutting-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
 import { type OwnConfig, ownPrefix, withClient } from "./testing/s3-subject.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const mebibyte = 1024 ** 2;
 const sizes = { partBytes: 5 * mebibyte, copyBytesMax: 6 * mebibyte, copyPartBytes: 5 * mebibyte };
@@ -96,12 +102,14 @@ describeS3("Objects in parts", (s3) => {
   });
 
   test("Readers whose connections break, or who stop early, leave room for others within requestsMax.", async () => {
+    const config = ownPrefix(s3());
     await using proxy = await cuttingProxy(s3().endpoint);
-    await using opened = open({ ...ownPrefix(s3()), endpoint: proxy.endpoint, requestsMax: 4 });
-    await opened.store.put(locator, framesOf(large, mebibyte));
+    await using through = open({ ...config, endpoint: proxy.endpoint, requestsMax: 4 });
+    await using past = open(config);
+    await past.store.put(locator, framesOf(large, mebibyte));
     proxy.cut({ afterBytes: mebibyte, times: 5 });
-    const readers = Array.from({ length: 10 }, () => readAll(opened.store));
-    const stopping = Array.from({ length: 10 }, () => readFirst(opened.store));
+    const readers = Array.from({ length: 10 }, () => readAll(through.store));
+    const stopping = Array.from({ length: 10 }, () => readFirst(through.store));
     for (const read of await Promise.all(readers)) expect(large.equals(read)).toBe(true);
     await Promise.all(stopping);
     expect(proxy.cuts).toBe(5);
@@ -128,8 +136,24 @@ describeS3("Objects in parts", (s3) => {
 });
 
 test("Parts grow, so that the parts of one upload hold 500 GB.", () => {
-  expect([0, 999, 1000, 3000, 9999].map((index) => partBytesOf(index, 8))).toEqual([8, 8, 16, 64, 64]);
-  expect(partsBytesMax(8 * mebibyte)).toBeGreaterThan(500e9);
+  expect([0, 999, 1000, 2000, 3000, 9999].map((index) => partBytesOf(index, 8))).toEqual([8, 8, 16, 32, 64, 64]);
+  expect(partsBytesMax(partBytesDefault)).toBe(504_000 * mebibyte);
+});
+
+test("The parts of one object that are in memory at once take less than 40 MiB up to 24 GB, and 130 MiB beyond.", () => {
+  const inMemory = (index: number) => (partsAtOnce * partBytesOf(index, partBytesDefault)) / mebibyte;
+  expect([1999, 9999].map(inMemory)).toEqual([32, 128]);
+});
+
+test("A part is in memory once when it is given, and a small one takes little more room than it has bytes.", async () => {
+  const parts = partsOf(framesOf(Buffer.alloc(10 * mebibyte), 64 * 1024), 8 * mebibyte);
+  const before = arrayBufferBytes();
+  const { value: part } = await parts.next();
+  expect(arrayBufferBytes() - before).toBeLessThan(9 * mebibyte);
+  expect(part).toHaveLength(8 * mebibyte);
+  await parts.return();
+  const [small] = await Array.fromAsync(partsOf(framesOf(Buffer.alloc(1000), 100), 8 * mebibyte));
+  expect(small?.buffer.byteLength).toBeLessThan(mebibyte);
 });
 
 test("However a stream is framed its parts are the same.", async () => {
@@ -176,4 +200,10 @@ function uploadsOf(config: OwnConfig, target: Locator) {
     const command = new ListMultipartUploadsCommand({ Bucket: config.bucket, Prefix: keyOf(config.prefix, target) });
     return (await client.send(command)).Uploads ?? [];
   });
+}
+
+/** Of all that is still in use. */
+function arrayBufferBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().arrayBuffers;
 }

@@ -6,7 +6,7 @@ import type { ObjectInfo } from "@graviton/ports/object-store";
 import { hasReason } from "@graviton/ports/storage-error";
 import { framesOf } from "./body.ts";
 import type { S3Body, S3Bucket } from "./bucket.ts";
-import { isAbsent, isBeyondEnd, isPreconditionFailed } from "./errors.ts";
+import { absence, isBeyondEnd, isPreconditionFailed } from "./errors.ts";
 import { objectFrameBytes, resumesMax } from "./limits.ts";
 import { objectChanged, otherRange } from "./object-errors.ts";
 import { keyOf } from "./object-keys.ts";
@@ -39,9 +39,9 @@ export class ObjectReader {
   /** @param locator that the key is the key of, as far as is known */
   async lookAt(key: string, locator: Locator, signal?: AbortSignal): Promise<FoundObject | undefined> {
     const command = new HeadObjectCommand({ Bucket: this.#bucket.name, Key: key });
-    const answer = await this.#bucket.answer(command, signal, absent);
-    if (answer !== "absent") return { info: infoOf(locator, answer), metadata: answer.Metadata ?? {} };
-    await this.#bucket.expectThere(signal);
+    const answer = await this.#bucket.answer(command, signal, absence);
+    if (typeof answer !== "string") return { info: infoOf(locator, answer), metadata: answer.Metadata ?? {} };
+    if (answer === "unclear") await this.#bucket.expectThere(signal);
     return undefined;
   }
 
@@ -72,7 +72,7 @@ export class ObjectReader {
   async #begin(locator: Locator, range: ByteRange, signal?: AbortSignal): Promise<S3Body | undefined> {
     if (range.length !== 0) {
       const body = await this.#body(locator, range, undefined, signal);
-      if (body === "absent") throw objectNotFound(locator);
+      if (body === "absent" || body === "unclear") throw objectNotFound(locator);
       if (typeof body === "object") return body;
     }
     const { size } = await this.find(locator, signal);
@@ -91,8 +91,9 @@ export class ObjectReader {
     const input = { Key: keyOf(this.#bucket.prefix, locator), Range: headerOf(range), IfMatch: etag };
     const body = await this.#bucket.body(input, signal, (error) => {
       if (isPreconditionFailed(error)) return "changed";
-      return isBeyondEnd(error) ? "beyond" : absent(error);
+      return isBeyondEnd(error) ? "beyond" : absence(error);
     });
+    if (body === "unclear") await this.#bucket.expectThere(signal);
     if (typeof body === "object" && (body.offset !== range.offset || body.size > (range.length ?? body.size))) {
       body.stream.destroy();
       throw otherRange(locator);
@@ -119,8 +120,4 @@ export function wholeSeconds(time: Date | undefined): number {
 /** The etag without the quotes that HTTP puts around it. */
 export function plainEtag(etag: string | undefined): string {
   return (etag ?? "").replace(/^"(.*)"$/, "$1");
-}
-
-function absent(error: unknown): "absent" | undefined {
-  return isAbsent(error) ? "absent" : undefined;
 }

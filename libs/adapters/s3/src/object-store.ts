@@ -12,7 +12,8 @@ import {
 import { objectExists } from "@graviton/ports/object-errors";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
 import type { S3Bucket } from "./bucket.ts";
-import { copyBytesMaxDefault, copyPartBytesDefault, partBytesDefault } from "./limits.ts";
+import { copyBytesMaxDefault, copyingMsMax, copyPartBytesDefault, partBytesDefault } from "./limits.ts";
+import { ListOrder } from "./list-order.ts";
 import { listObjects } from "./object-list.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { type ObjectSizes, ObjectWriter } from "./object-writer.ts";
@@ -21,6 +22,8 @@ import { type ObjectSizes, ObjectWriter } from "./object-writer.ts";
 export interface S3ObjectStoreOptions extends Partial<ObjectSizes> {
   /** Called once after the last call has ended, by a store that owns its bucket to dispose of it. */
   readonly close?: () => Promise<void>;
+  /** How long to look for an object that S3 may be making still, in milliseconds. */
+  readonly outcomeMsMax?: number;
   /** The clock, in milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -29,27 +32,33 @@ export interface S3ObjectStoreOptions extends Partial<ObjectSizes> {
  * One S3 object per object, all in the one bucket of the configuration: a locator's bucket is a part of the key, so
  * that nobody who names one makes one. `object-keys.ts` says how.
  *
- * With `ifAbsent` exactly one of several concurrent puts succeeds where S3 knows `If-None-Match`, as AWS, MinIO and
- * versitygw do; elsewhere a put looks before it writes. A read holds one version by holding its connection; one that
+ * With `ifAbsent` exactly one of several concurrent puts succeeds where S3 knows `If-None-Match`, as AWS, MinIO, SeaweedFS
+ * and versitygw do. An S3 that refuses the condition makes such a put UNSUPPORTED; of one that takes it without heeding it
+ * no more can be had than the look before the write. A read holds one version by holding its connection; one that
  * breaks after the object has changed ends with CONFLICT, never in bytes of another version.
  */
 export class S3ObjectStore implements MutableObjectStore {
   readonly #bucket: S3Bucket;
   readonly #lifetime: Lifetime;
+  readonly #order: ListOrder;
   readonly #reader: ObjectReader;
   readonly #writer: ObjectWriter;
 
   constructor(bucket: S3Bucket, options: S3ObjectStoreOptions = {}) {
-    const { close, now = Date.now } = options;
+    const { close, outcomeMsMax = copyingMsMax, now = Date.now } = options;
     const sizes = {
       partBytes: options.partBytes ?? partBytesDefault,
       copyBytesMax: options.copyBytesMax ?? copyBytesMaxDefault,
       copyPartBytes: options.copyPartBytes ?? copyPartBytesDefault,
     };
     this.#bucket = bucket;
-    this.#lifetime = new Lifetime("S3ObjectStore", close);
+    this.#order = new ListOrder(bucket);
     this.#reader = new ObjectReader(bucket);
-    this.#writer = new ObjectWriter({ bucket, reader: this.#reader, sizes, now });
+    this.#writer = new ObjectWriter({ bucket, reader: this.#reader, sizes, outcomeMsMax, now });
+    this.#lifetime = new Lifetime("S3ObjectStore", async () => {
+      await this.#writer[Symbol.asyncDispose]();
+      await close?.();
+    });
   }
 
   head(locator: Locator, options?: CallOptions): Promise<ObjectInfo> {
@@ -101,8 +110,8 @@ export class S3ObjectStore implements MutableObjectStore {
     const signal = callSignal(options);
     const checked = checkLocatorPrefix(prefix, "s3");
     let left = limit;
-    const request = { bucket: this.#bucket, reader: this.#reader, prefix: checked, after, limit, signal };
-    for await (const info of listObjects(request)) {
+    const parts = { bucket: this.#bucket, reader: this.#reader, order: this.#order };
+    for await (const info of listObjects({ ...parts, prefix: checked, after, limit, signal })) {
       yield info;
       left -= 1;
       if (left === 0) return;

@@ -1,19 +1,20 @@
-import { randomUUID } from "node:crypto";
 import { CopyObjectCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { checkCall } from "@graviton/ports/call-options";
 import type { Locator } from "@graviton/ports/locator";
 import { objectExists, objectNotFound } from "@graviton/ports/object-errors";
 import type { ObjectInfo } from "@graviton/ports/object-store";
-import { StorageError } from "@graviton/ports/storage-error";
+import { AbandonedUploads } from "./abandoned-uploads.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { isAbsent, isPreconditionFailed } from "./errors.ts";
+import { absence } from "./errors.ts";
 import { partsMax, patienceMs } from "./limits.ts";
 import { MultipartUpload } from "./multipart-upload.ts";
 import { objectTooLarge } from "./object-errors.ts";
-import { keyOf, metadataOf } from "./object-keys.ts";
-import { type ObjectReader, plainEtag, wholeSeconds } from "./object-reader.ts";
+import { keyOf } from "./object-keys.ts";
+import type { ObjectReader } from "./object-reader.ts";
 import { partsBytesMax, partsOf } from "./parts.ts";
 import { Patience } from "./patience.ts";
+import { PutOutcome } from "./put-outcome.ts";
+import { conditionOf, type PutTarget, putTarget, refusalOf } from "./put-target.ts";
 
 /** Sizes from which an object moves in several requests, in bytes. */
 export interface ObjectSizes {
@@ -30,33 +31,26 @@ export interface ObjectWriterParts {
   readonly bucket: S3Bucket;
   readonly reader: ObjectReader;
   readonly sizes: ObjectSizes;
+  /** How long to look for an object that S3 may be making still, in milliseconds. */
+  readonly outcomeMsMax: number;
   /** The clock, in milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** One object to come. */
-interface Target {
-  readonly locator: Locator;
-  readonly key: string;
-  readonly metadata: Record<string, string>;
-  readonly ifAbsent: boolean;
-}
-
-/** An object is there, with this etag; or there was one that may not be replaced. */
-type Outcome = { readonly etag: string } | "exists";
-
 /** Makes new versions of objects. S3 shows each once it is whole. Locators are checked by then. */
-export class ObjectWriter {
+export class ObjectWriter implements AsyncDisposable {
   readonly #bucket: S3Bucket;
   readonly #reader: ObjectReader;
   readonly #sizes: ObjectSizes;
-  readonly #now: () => number;
+  readonly #outcome: PutOutcome;
+  readonly #abandoned: AbandonedUploads;
 
-  constructor({ bucket, reader, sizes, now }: ObjectWriterParts) {
+  constructor({ bucket, reader, sizes, outcomeMsMax, now }: ObjectWriterParts) {
     this.#bucket = bucket;
     this.#reader = reader;
     this.#sizes = sizes;
-    this.#now = now;
+    this.#outcome = new PutOutcome({ reader, outcomeMsMax, now });
+    this.#abandoned = new AbandonedUploads(bucket, now);
   }
 
   /** Stores the stream; what its source throws passes as it is. */
@@ -66,13 +60,12 @@ export class ObjectWriter {
     ifAbsent: boolean,
     signal?: AbortSignal,
   ): Promise<ObjectInfo> {
-    const target = this.#targetOf(locator, ifAbsent);
+    const target = putTarget(this.#bucket.prefix, locator, ifAbsent);
     const parts = partsOf(bytes, this.#sizes.partBytes);
     try {
-      const first = await parts.next();
-      const second = first.done ? first : await parts.next();
-      if (second.done) return await this.#putOne(target, first.value ?? Buffer.alloc(0), signal);
-      return await this.#putParts(target, [first.value as Buffer, second.value], parts, signal);
+      const begun = await firstOf(parts, 2);
+      if (begun.length < 2) return await this.#putOne(target, begun[0] ?? Buffer.alloc(0), signal);
+      return await this.#putParts(target, resumed(begun, parts), signal);
     } finally {
       await parts.return();
     }
@@ -80,10 +73,9 @@ export class ObjectWriter {
 
   /** Stores what is at `from`; NOT_FOUND when there is nothing. */
   async copy(from: ObjectInfo, to: Locator, signal?: AbortSignal): Promise<ObjectInfo> {
-    const key = keyOf(this.#bucket.prefix, from.locator);
-    const source = [this.#bucket.name, ...key.split("/")].map(encodeURIComponent).join("/");
-    if (from.size > this.#sizes.copyBytesMax) return this.#copyParts(from, source, to, signal);
-    const target = this.#targetOf(to, false);
+    const target = putTarget(this.#bucket.prefix, to, false);
+    const source = sourceOf(this.#bucket, from.locator);
+    if (from.size > this.#sizes.copyBytesMax) return this.#copyParts(from, source, target, signal);
     const command = new CopyObjectCommand({
       Bucket: this.#bucket.name,
       Key: target.key,
@@ -91,47 +83,54 @@ export class ObjectWriter {
       MetadataDirective: "REPLACE",
       Metadata: target.metadata,
     });
-    const answer = await this.#bucket.answer(command, signal, (error) => (isAbsent(error) ? "absent" : undefined));
-    if (answer === "absent") throw objectNotFound(from.locator);
-    return this.#stored(target, { etag: answer.CopyObjectResult?.ETag ?? "" }, from.size, signal);
+    const answer = await this.#bucket.answer(command, signal, absence);
+    if (answer === "unclear") await this.#bucket.expectThere(signal);
+    if (typeof answer === "string") throw objectNotFound(from.locator);
+    return this.#outcome.ofRequest(target, { etag: answer.CopyObjectResult?.ETag }, from.size, signal);
   }
 
   /** Removes what is there, if anything is. */
   async remove(locator: Locator, signal?: AbortSignal): Promise<void> {
     const command = new DeleteObjectCommand({ Bucket: this.#bucket.name, Key: keyOf(this.#bucket.prefix, locator) });
-    await this.#bucket.answer(command, signal, (error) => (isAbsent(error) ? "absent" : undefined));
+    const answer = await this.#bucket.answer(command, signal, absence);
+    if (answer === "unclear") await this.#bucket.expectThere(signal);
   }
 
-  async #putOne(target: Target, bytes: Buffer, signal?: AbortSignal): Promise<ObjectInfo> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#abandoned[Symbol.asyncDispose]();
+  }
+
+  async #putOne(target: PutTarget, bytes: Buffer, signal?: AbortSignal): Promise<ObjectInfo> {
     const { key, metadata } = target;
     const input = { Bucket: this.#bucket.name, Key: key, Body: bytes, Metadata: metadata, ...conditionOf(target) };
     const answer = await this.#bucket.answerInTheEnd(
       () => new PutObjectCommand(input),
       signal,
-      (error) => (isPreconditionFailed(error) ? ("exists" as const) : undefined),
+      (error) => {
+        const refusal = refusalOf(target, error);
+        return refusal && { refusal };
+      },
     );
-    const outcome = answer === "exists" ? answer : { etag: answer.ETag ?? "" };
-    return this.#stored(target, outcome, bytes.length, signal);
+    const said = "refusal" in answer ? answer : { etag: answer.ETag };
+    return this.#outcome.ofRequest(target, said, bytes.length, signal);
   }
 
-  #putParts(target: Target, first: readonly Buffer[], others: AsyncIterable<Buffer>, signal?: AbortSignal) {
+  #putParts(target: PutTarget, parts: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<ObjectInfo> {
     return this.#inParts(target, signal, async (upload) => {
       let size = 0;
       let count = 0;
-      const add = (part: Buffer) => {
+      for await (const part of parts) {
         size += part.length;
         count += 1;
         if (count > partsMax) throw objectTooLarge(target.locator, partsBytesMax(this.#sizes.partBytes));
-        return upload.add(part);
-      };
-      for (const part of first) await add(part);
-      for await (const part of others) await add(part);
+        await upload.add(part);
+      }
       return size;
     });
   }
 
-  #copyParts({ size, etag }: ObjectInfo, source: string, to: Locator, signal?: AbortSignal): Promise<ObjectInfo> {
-    return this.#inParts(this.#targetOf(to, false), signal, async (upload) => {
+  #copyParts({ size, etag }: ObjectInfo, source: string, target: PutTarget, signal?: AbortSignal): Promise<ObjectInfo> {
+    return this.#inParts(target, signal, async (upload) => {
       const { copyPartBytes } = this.#sizes;
       for (let start = 0; start < size; start += copyPartBytes) {
         await upload.copy({ source, etag }, { start, end: Math.min(size, start + copyPartBytes) });
@@ -142,45 +141,45 @@ export class ObjectWriter {
 
   /** @param fill adds all parts and resolves to their size; when it fails nothing is left of them */
   async #inParts(
-    target: Target,
+    target: PutTarget,
     signal: AbortSignal | undefined,
     fill: (upload: MultipartUpload) => Promise<number>,
   ): Promise<ObjectInfo> {
+    this.#abandoned.removeOnce();
     using patience = new Patience(signal, patienceMs);
-    const upload = await MultipartUpload.begin(this.#bucket, target.key, target.metadata, patience);
+    const upload = await MultipartUpload.begin(this.#bucket, target, patience);
     try {
       checkCall({ signal });
       const size = await fill(upload);
+      const before = await this.#reader.look(target.locator, signal);
+      if (target.ifAbsent && before !== undefined) throw objectExists(target.locator);
       checkCall({ signal });
-      const outcome = await upload.complete(conditionOf(target));
-      return await this.#stored(target, outcome, size, signal);
+      return await this.#outcome.ofUpload(target, await upload.complete(), before, size, signal);
     } catch (error) {
       await upload.abandon();
       throw error;
     }
   }
-
-  /** What head tells of what was stored. */
-  async #stored(target: Target, outcome: Outcome | "gone", size: number, signal?: AbortSignal): Promise<ObjectInfo> {
-    const { locator, metadata } = target;
-    const found = await this.#reader.look(locator, signal);
-    // An answer that was lost makes the driver ask again, and S3 refuse what it has already done.
-    if (found !== undefined && found.metadata.put === metadata.put) return found.info;
-    if (outcome === "exists") throw objectExists(locator);
-    if (outcome === "gone") {
-      throw new StorageError("CONFLICT", "S3 has lost the parts of an upload: put it again", { resource: "S3" });
-    }
-    // Somebody has replaced or removed it since.
-    return { locator, size, modifiedAt: wholeSeconds(new Date(this.#now())), etag: plainEtag(outcome.etag) };
-  }
-
-  /** Each version has a mark of its own, by which the writer knows it again. */
-  #targetOf(locator: Locator, ifAbsent: boolean): Target {
-    const metadata = { ...metadataOf(locator), put: randomUUID() };
-    return { locator, key: keyOf(this.#bucket.prefix, locator), metadata, ifAbsent };
-  }
 }
 
-function conditionOf({ ifAbsent }: Target): { IfNoneMatch?: string } {
-  return ifAbsent ? { IfNoneMatch: "*" } : {};
+/** An object as S3 wants it named to copy it. */
+function sourceOf({ name, prefix }: S3Bucket, locator: Locator): string {
+  return [name, ...keyOf(prefix, locator).split("/")].map(encodeURIComponent).join("/");
+}
+
+/** The first so many parts, or all of fewer. */
+async function firstOf(parts: AsyncIterator<Buffer, void>, count: number): Promise<Buffer[]> {
+  const first: Buffer[] = [];
+  while (first.length < count) {
+    const step = await parts.next();
+    if (step.done) break;
+    first.push(step.value);
+  }
+  return first;
+}
+
+/** The whole stream again. What was taken from its beginning is let go of as it is given. */
+async function* resumed(begun: Buffer[], rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  while (begun.length > 0) yield* begun.splice(0, 1);
+  yield* rest;
 }

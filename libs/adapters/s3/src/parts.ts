@@ -15,21 +15,55 @@ export async function* partsOf(
   frames: AsyncIterable<Uint8Array>,
   partBytes: number,
 ): AsyncGenerator<Buffer, void, void> {
-  let pieces: Buffer[] = [];
-  let gathered = 0;
-  let wanted = partBytes;
   let index = 0;
+  // Most streams are short. One that has filled a part is not, and has room for the next one at once.
+  let part = new Part(partBytesOf(index, partBytes), 0);
   for await (const frame of frames) {
     for (let at = 0; at < frame.length; ) {
-      const piece = Buffer.from(frame.subarray(at, at + wanted - gathered));
-      pieces.push(piece);
-      at += piece.length;
-      gathered += piece.length;
-      if (gathered < wanted) continue;
-      yield Buffer.concat(pieces);
+      at += part.take(frame.subarray(at));
+      if (part.missing > 0) continue;
+      yield part.bytes;
       index += 1;
-      [pieces, gathered, wanted] = [[], 0, partBytesOf(index, partBytes)];
+      const bytesMax = partBytesOf(index, partBytes);
+      part = new Part(bytesMax, bytesMax);
     }
   }
-  if (gathered > 0) yield Buffer.concat(pieces);
+  if (part.bytes.length > 0) yield part.bytes;
+}
+
+/** A part that is gathered: in one place from the beginning, so that it never is in memory twice over. */
+class Part {
+  readonly #bytesMax: number;
+  #room: Buffer;
+  #gathered = 0;
+
+  constructor(bytesMax: number, roomBytes: number) {
+    this.#bytesMax = bytesMax;
+    this.#room = Buffer.allocUnsafeSlow(roomBytes);
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#gathered);
+  }
+
+  /** Bytes until it is full. */
+  get missing(): number {
+    return this.#bytesMax - this.#gathered;
+  }
+
+  /** Takes as many of the bytes as are missing, and tells how many that is. */
+  take(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, this.missing);
+    this.#makeRoom(this.#gathered + taken.length);
+    this.#room.set(taken, this.#gathered);
+    this.#gathered += taken.length;
+    return taken.length;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#room.length) return;
+    const room = Buffer.allocUnsafeSlow(Math.min(this.#bytesMax, Math.max(bytes, 2 * this.#room.length)));
+    this.bytes.copy(room);
+    this.#room = room;
+  }
 }
