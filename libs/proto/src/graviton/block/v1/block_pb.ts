@@ -397,7 +397,8 @@ export const GetLocationRequestSchema: GenMessage<GetLocationRequest> = /*@__PUR
  */
 export type GetLocationResponse = Message<"graviton.block.v1.GetLocationResponse"> & {
   /**
-   * The locator below which all blocks are, "s3://bucket/blocks". Empty when the service does not tell.
+   * The locator below which all blocks are, and an id of their storage: "s3://bucket/blocks/<32 hexadecimal digits>". Empty
+   * when the service does not tell.
    *
    * @generated from field: string locator = 1;
    */
