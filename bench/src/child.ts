@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 /** A second process under measurement. Disposing it ends it. */
@@ -9,6 +8,10 @@ export class Child implements AsyncDisposable {
 
   private constructor(process: ChildProcess) {
     this.#process = process;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** Starts a script on this Node, and waits for a line of its output that matches. */
@@ -26,13 +29,6 @@ export class Child implements AsyncDisposable {
       return { child, match };
     }
     throw new Error(`${script} ended without a line that matches ${line}`);
-  }
-
-  /** The most memory that it ever had resident, in bytes; undefined where the system does not tell. */
-  async peakResidentBytes(): Promise<number | undefined> {
-    const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8").catch(() => "");
-    const kibibytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
-    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Key } from "@graviton/ports/key";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
 import { connect } from "@graviton/rpc/channel";
+import { peakResidentBytes } from "@graviton/service/testing/peak-memory";
 import { Child } from "./child.ts";
 import { printTable, type Row } from "./table.ts";
 
@@ -42,9 +43,9 @@ export async function benchMemory(): Promise<void> {
   await using server = await startServer();
   await using blobs = new RemoteBlobStore(connect(server.endpoint));
   const { confirmed } = await blobs.put({}, randomFrames(4 * gibibyte));
-  const afterPut = await server.child.peakResidentBytes();
+  const afterPut = await peakResidentBytes(server.child);
   await drain(blobs, confirmed.key);
-  const afterGet = await server.child.peakResidentBytes();
+  const afterGet = await peakResidentBytes(server.child);
   console.log("\nPeak resident memory of the server, 4 GiB through it");
   console.log(`  put  ${mebibytes(afterPut)}\n  get  ${mebibytes(afterGet)}`);
 }
@@ -147,6 +148,6 @@ function row(name: string, bytesPerSecond: number, base: number): Row {
   return { name, bytesPerSecond, ratio: bytesPerSecond / base };
 }
 
-function mebibytes(bytes: number | undefined): string {
-  return bytes === undefined ? "not told by this system" : `${Math.round(bytes / 1024 / 1024)} MiB`;
+function mebibytes(bytes: number): string {
+  return Number.isNaN(bytes) ? "not told by this system" : `${Math.round(bytes / 1024 / 1024)} MiB`;
 }

@@ -4,6 +4,7 @@ import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { RemoteBlobStore } from "@graviton/rpc/blob/remote";
 import { connect } from "@graviton/rpc/channel";
+import { peakResidentBytes, settledPeaks } from "@graviton/service/testing/peak-memory";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServerProcess } from "./testing/server-process.ts";
 
@@ -27,7 +28,7 @@ onLinux("the server's memory", () => {
     let size = 0;
     for await (const bytes of blobs.get(confirmed.key)) size += bytes.length;
     expect(size).toBe(1024 * mebibyte);
-    expect(await server.peakResidentBytes()).toBeLessThan(400 * mebibyte);
+    expect(await peakResidentBytes(server)).toBeLessThan(400 * mebibyte);
   }, 120_000);
 
   test("stays under 1 GiB while a hundred clients each send 16 MiB and then say nothing, and a hundred more do not read", async () => {
@@ -47,8 +48,8 @@ onLinux("the server's memory", () => {
       await stream.return?.();
     });
     const all = Promise.allSettled([...writers, ...readers]);
-    await untilQuiet(server);
-    expect(await server.peakResidentBytes()).toBeLessThan(1024 * mebibyte);
+    const [peak] = await settledPeaks([server]);
+    expect(peak).toBeLessThan(1024 * mebibyte);
     gaveUp.abort();
     await all;
     const { created } = await blobs.put({}, random(1));
@@ -68,15 +69,4 @@ async function* silentAfter(mebibytes: number, signal: AbortSignal): AsyncGenera
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-/** Resolves once the peak has not grown for a while: all that can be taken in has been. */
-async function untilQuiet(server: ServerProcess): Promise<void> {
-  let peak = 0;
-  for (let still = 0; still < 10; still += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const now = await server.peakResidentBytes();
-    if (now > peak) still = 0;
-    peak = now;
-  }
 }

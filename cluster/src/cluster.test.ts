@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { keyOf } from "@graviton/cas/hasher";
@@ -15,6 +16,7 @@ import { givenS3 } from "@graviton/s3/testing/describe-s3";
 import { configOf, findS3Engine } from "@graviton/s3/testing/s3-engine";
 import { removeAll, withClient } from "@graviton/s3/testing/s3-subject";
 import { Collector } from "@graviton/service/testing/collector";
+import { settledPeaks } from "@graviton/service/testing/peak-memory";
 import { servicesTold } from "@graviton/service/testing/reflection-client";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { examples } from "../../examples/run-examples.ts";
@@ -22,6 +24,11 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import type { ServiceProcess } from "./service-process.ts";
 
 jest.setTimeout(300_000);
+
+const mebibyte = 1024 * 1024;
+
+/** Of each gateway, unless it is set. */
+const callsMax = 32;
 
 const given = givenS3(process.env);
 const lacksS3 = given === undefined && findS3Engine("versitygw") === undefined;
@@ -167,6 +174,27 @@ describeCluster(title, () => {
       ]);
     });
   }
+
+  // Only Linux tells how much memory another process had.
+  (platform() === "linux" ? test : test.skip)(
+    "no process takes the memory that Kubernetes lets it have, while much passes through and more readers stand still than have a place",
+    async () => {
+      await using one = await cluster.start("gateway", { GRAVITON_PLACE_WAIT_SECONDS: "0" });
+      await using other = await cluster.start("gateway", { GRAVITON_PLACE_WAIT_SECONDS: "0" });
+      await Promise.all([one.ready(), other.ready()]);
+      await using client = new GravitonClient({ endpoint: [one, other].map(({ address }) => `http://${address}`) });
+      const { key } = (await client.put(Readable.from(random(256)))).confirmed;
+      let size = 0;
+      for await (const bytes of client.get(key)) size += bytes.length;
+      expect(size).toBe(key.size);
+      await using readers = await standingReaders([one, other], key, callsMax + 4);
+      expect(readers.answers.filter((answer) => answer !== "bytes")).toEqual(Array(8).fill("EXHAUSTED"));
+      const processes = [...cluster.blockServices, ...cluster.manifestServices, one, other];
+      for (const [index, peak] of (await settledPeaks(processes)).entries()) {
+        expect(peak).toBeLessThan(memoryMax(processes[index]?.service ?? ""));
+      }
+    },
+  );
 
   test("one of each pair may be killed under load, and nobody notices", async () => {
     await underLoad(async (progress) => {
@@ -343,6 +371,38 @@ describe("The configuration of a process", () => {
     },
   );
 });
+
+/** So many clients of each gateway: each begins to read, and then stands still until disposed. */
+async function standingReaders(
+  gateways: readonly ServiceProcess[],
+  key: Key,
+  count: number,
+): Promise<AsyncDisposable & { readonly answers: string[] }> {
+  await using clients = new AsyncDisposableStack();
+  const read = async ({ address }: ServiceProcess) => {
+    const blobs = clients.use(new RemoteBlobStore(connect(address)));
+    const stream = blobs.get(key)[Symbol.asyncIterator]();
+    clients.defer(async () => void (await stream.return?.()));
+    return stream.next().then(
+      () => "bytes",
+      (error: { reason?: string }) => error.reason ?? String(error),
+    );
+  };
+  const answers = await Promise.all(gateways.flatMap((gateway) => Array.from({ length: count }, () => read(gateway))));
+  const held = clients.move();
+  return { answers, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** The bytes of memory over which Kubernetes ends a process of this service. */
+function memoryMax(service: string): number {
+  const file = readFileSync(join(import.meta.dirname, `../../k8s/base/${service}.yaml`), "utf8");
+  const [, amount, unit] = /limits: \{ memory: (\d+)(Mi|Gi) \}/.exec(file) ?? [];
+  return Number(amount) * (unit === "Gi" ? 1024 : 1) * mebibyte;
+}
+
+function* random(mebibytes: number): Generator<Buffer> {
+  for (let sent = 0; sent < mebibytes; sent += 1) yield randomBytes(mebibyte);
+}
 
 async function bytesOf(client: GravitonClient, key: Key): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(client.get(key)));

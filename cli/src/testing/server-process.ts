@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -12,6 +11,10 @@ export class ServerProcess implements AsyncDisposable {
   private constructor(process: ChildProcess, endpoint: string) {
     this.#process = process;
     this.endpoint = endpoint;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** Resolves once it serves. */
@@ -34,12 +37,6 @@ export class ServerProcess implements AsyncDisposable {
     this.#process.kill(signal);
     const [code] = await exit;
     return code;
-  }
-
-  /** The most memory that it ever had resident, in bytes. Linux tells it. */
-  async peakResidentBytes(): Promise<number> {
-    const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8");
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
