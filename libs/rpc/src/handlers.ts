@@ -16,10 +16,10 @@ import { CallContext, releasedKey } from "./call-context.ts";
 import { type CallObserver, type ServedCall, unobserved } from "./call-observer.ts";
 import { type Codec, codecOf, type Outgoing } from "./codec.ts";
 import { isConnectError, toWire } from "./errors.ts";
-import { http2StreamOf } from "./http2-stream.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { type Routes, warnOf } from "./routes.ts";
+import { endWhenSilent } from "./silent-streams.ts";
 import { statusOf } from "./status.ts";
 
 /** How long a client whose call has ended may take what is on its way, in milliseconds. */
@@ -34,16 +34,27 @@ export interface GrpcService {
   readonly handlers: UntypedServiceImplementation;
 }
 
+/** How a service is served. */
+export interface GrpcServiceOptions {
+  /** Told of every call. */
+  readonly observer?: CallObserver | undefined;
+  /**
+   * How long the client of a streaming call may neither send nor take anything while it is its turn, in milliseconds, and
+   * up to twice as long; for ever when absent, as it has to be where clients keep calls open to send on them later.
+   */
+  readonly silenceMsMax?: number | undefined;
+}
+
 /**
  * Routes as a service of grpc-js. Messages stay bytes inside grpc-js, so that reading ahead can be counted in bytes; and
  * every streaming method is bidirectional there, which on the wire makes no difference.
  */
-export function grpcService(routes: Routes, observer: CallObserver = unobserved): GrpcService {
+export function grpcService(routes: Routes, options: GrpcServiceOptions = {}): GrpcService {
   const definition: Record<string, ServiceDefinition[string]> = {};
   const handlers: UntypedServiceImplementation = {};
   for (const method of routes.service.methods) {
     definition[method.name] = methodDefinition(method);
-    handlers[method.name] = methodHandler(method, routes.implementation, observer);
+    handlers[method.name] = methodHandler(method, routes.implementation, options);
   }
   return { definition, handlers };
 }
@@ -72,14 +83,18 @@ function methodDefinition(method: DescMethod): ServiceDefinition[string] {
   };
 }
 
-function methodHandler(method: DescMethod, implementation: ServiceImpl<DescService>, observer: CallObserver) {
+function methodHandler(method: DescMethod, implementation: ServiceImpl<DescService>, options: GrpcServiceOptions) {
   const handler = (implementation as Record<string, Handler>)[method.localName] as Handler;
   return method.methodKind === "unary"
-    ? unaryHandler(method, handler, observer)
-    : streamHandler(method, handler, observer);
+    ? unaryHandler(method, handler, options)
+    : streamHandler(method, handler, options);
 }
 
-function unaryHandler(method: DescMethod, handler: Handler, observer: CallObserver): handleUnaryCall<Buffer, Outgoing> {
+function unaryHandler(
+  method: DescMethod,
+  handler: Handler,
+  { observer = unobserved }: GrpcServiceOptions,
+): handleUnaryCall<Buffer, Outgoing> {
   const output = codecOf(method.output);
   const answer = async (call: ServerUnaryCall<Buffer, Outgoing>, context: CallContext) => {
     const request = decoded(codecOf(method.input), call.request);
@@ -110,17 +125,21 @@ function unaryHandler(method: DescMethod, handler: Handler, observer: CallObserv
 function streamHandler(
   method: DescMethod,
   handler: Handler,
-  observer: CallObserver,
+  { observer = unobserved, silenceMsMax }: GrpcServiceOptions,
 ): handleBidiStreamingCall<Buffer, Outgoing> {
   return (call) => {
     const context = new CallContext(method, call);
     const observation = observer(servedCall(method, call.getPeer(), context));
     const inbox = new Inbox(call);
-    const outbox = new Outbox(call);
     const stream = http2StreamOf(call);
+    const moved = silenceMsMax === undefined ? () => {} : endWhenSilent(stream, silenceMsMax);
+    const outbox = new Outbox(call, moved);
     stream.once("close", () => outbox.drop());
     context.values.set(releasedKey, () => outbox.empty());
-    call.on("data", (message: Buffer) => observation.received(message.length));
+    call.on("data", (message: Buffer) => {
+      moved();
+      observation.received(message.length);
+    });
     call.on("end", () => closeUnlessCancelled(call, inbox));
     context.signal.addEventListener("abort", () => {
       inbox.discard({ error: abortError(context.signal) });
@@ -165,9 +184,15 @@ function closeUnlessCancelled(call: ServerDuplexStream<Buffer, Outgoing>, inbox:
 
 /** A client that no longer waits for its call and still takes nothing would keep what was sent to it in memory. */
 function closeUnlessTaken(stream: ServerHttp2Stream): void {
+  if (stream.closed) return;
   const close = () => stream.close(constants.NGHTTP2_CANCEL);
   const timer = setTimeout(() => stream.writableLength > 0 && close(), takingMsMax).unref();
   stream.once("close", () => clearTimeout(timer));
+}
+
+/** The HTTP/2 stream beneath a call, which grpc-js keeps to itself, and without which a call cannot be reset. */
+function http2StreamOf(call: ServerDuplexStream<unknown, unknown>): ServerHttp2Stream {
+  return (call as unknown as { readonly call: { readonly stream: ServerHttp2Stream } }).call.stream;
 }
 
 interface StreamEnds {

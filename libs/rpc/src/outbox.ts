@@ -11,14 +11,17 @@ const writeAheadMessages = 16;
 /** Writes messages to a call of grpc-js, no faster than they leave. For one writer. */
 export class Outbox {
   readonly #call: Writable;
+  readonly #onLeft: () => void;
   #messages = 0;
   #bytes = 0;
   #closed = false;
   #gone = false;
   #waiting: PromiseWithResolvers<void> | undefined;
 
-  constructor(call: Writable) {
+  /** @param onLeft called whenever a message has left */
+  constructor(call: Writable, onLeft: () => void = () => {}) {
     this.#call = call;
+    this.#onLeft = onLeft;
   }
 
   /**
@@ -61,6 +64,7 @@ export class Outbox {
   #left(message: Outgoing): void {
     this.#messages -= 1;
     this.#bytes -= message.length;
+    this.#onLeft();
     this.#wake();
   }
 

@@ -2,14 +2,12 @@ import { isIPv6 } from "node:net";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { StorageError } from "@graviton/ports/storage-error";
 import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
-import type { CallObserver } from "./call-observer.ts";
-import { grpcService } from "./handlers.ts";
+import { type GrpcServiceOptions, grpcService } from "./handlers.ts";
 import type { Routes } from "./routes.ts";
-import { endSilentStreams } from "./silent-streams.ts";
 import { openWindows } from "./windows.ts";
 
 /** What {@link serveGrpc} serves, and where. */
-export interface ServeOptions {
+export interface ServeOptions extends GrpcServiceOptions {
   readonly routes: readonly Routes[];
   /** The interface to listen on, `127.0.0.1`, `0.0.0.0` or `::`. */
   readonly host: string;
@@ -17,18 +15,11 @@ export interface ServeOptions {
   readonly port: number;
   /** Adds services of other kinds, health and reflection, before the server listens. */
   readonly register?: ((server: Server) => void) | undefined;
-  /** Told of every call of the routes. */
-  readonly observer?: CallObserver | undefined;
   /**
    * Closes a connection this long after it was opened, once its calls have ended, in milliseconds: so that clients
    * find servers that were added since. Never when absent.
    */
   readonly connectionAgeMs?: number | undefined;
-  /**
-   * How long the client of a call may neither send nor take anything while it is its turn, in milliseconds; for ever when
-   * absent, as it has to be where clients keep calls open to send on them later.
-   */
-  readonly silenceMsMax?: number | undefined;
 }
 
 /** A server that listens. Disposing it ends its calls at once; {@link GrpcServer.drain} lets them end. */
@@ -56,12 +47,12 @@ const streamsMax = 1000;
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const server = new Server(serverOptions(options));
   for (const routes of options.routes) {
-    const { definition, handlers } = grpcService(routes, options.observer);
+    const { definition, handlers } = grpcService(routes, options);
     server.addService(definition, handlers);
   }
   options.register?.(server);
   const port = await listen(server, options.host, options.port);
-  return new ListeningServer(server, options, port);
+  return new ListeningServer(server, options.host, port);
 }
 
 function serverOptions({ connectionAgeMs }: ServeOptions): ServerOptions {
@@ -100,16 +91,11 @@ class ListeningServer implements GrpcServer {
   readonly #stopWatching: () => void;
   #drained: Promise<void> | undefined;
 
-  constructor(server: Server, { host, silenceMsMax }: ServeOptions, port: number) {
+  constructor(server: Server, host: string, port: number) {
     this.server = server;
     this.address = addressOf(host, port);
     this.port = port;
-    const closeWindows = openWindows(port);
-    const forgetSilent = silenceMsMax === undefined ? () => {} : endSilentStreams(port, silenceMsMax);
-    this.#stopWatching = () => {
-      closeWindows();
-      forgetSilent();
-    };
+    this.#stopWatching = openWindows(port);
   }
 
   async drain(graceMs: number): Promise<void> {

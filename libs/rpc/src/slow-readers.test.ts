@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { type ClientHttp2Stream, connect, constants } from "node:http2";
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
 import { describe, expect, test } from "@jest/globals";
-import { blobRoutesInPart, frame } from "./blob-routes-in-part.ts";
+import { blobRoutesInPart, frame, receipt } from "./blob-routes-in-part.ts";
 import { callOptions } from "./routes.ts";
 import { serveGrpc } from "./server.ts";
 
@@ -46,7 +46,7 @@ describe("A client who takes nothing", () => {
     expect(call.stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
   });
 
-  test("loses the call when it stands still for too long", async () => {
+  test("loses the call when it stands still for too long, though its connection lives", async () => {
     const released = Promise.withResolvers<void>();
     const one: Partial<ServiceImpl<typeof BlobService>> = {
       async *getBlob(_, context) {
@@ -56,6 +56,8 @@ describe("A client who takes nothing", () => {
       },
     };
     await using call = await unread("GetBlob", one, { silenceMsMax: 100 });
+    const pings = setInterval(() => call.stream.session?.ping(() => {}), 10);
+    call.stream.once("close", () => clearInterval(pings));
     await closed(call.stream);
     expect(call.stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     await released.promise;
@@ -85,23 +87,59 @@ describe("A client who sends nothing, and has not finished", () => {
 test("A client who waits for a slow answer keeps its call", async () => {
   const answer = Promise.withResolvers<void>();
   await using call = await unread(
-    "StatBlob",
+    "GetBlob",
     {
-      async statBlob() {
+      async *getBlob() {
         await answer.promise;
-        return {};
+        yield { frame: Buffer.of(1) };
       },
     },
-    { silenceMsMax: 1 },
+    { silenceMsMax: 50 },
   );
-  call.stream.resume();
-  const answered = once(call.stream, "end");
   // The limit passes several times.
-  for (let passed = 0; passed < 20; passed += 1) await setTimeout(1);
+  await sleep(300);
   expect(call.stream.closed).toBe(false);
+  call.stream.resume();
   answer.resolve();
-  await answered;
+  await once(call.stream, "end");
   expect(call.stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+});
+
+describe("A client who moves a little at a time keeps its call", () => {
+  const silenceMsMax = 300;
+  const little = Buffer.alloc(16 * 1024);
+
+  test("when it sends", async () => {
+    const counting: Partial<ServiceImpl<typeof BlobService>> = {
+      async putBlob(requests) {
+        for await (const _ of requests);
+        return receipt;
+      },
+    };
+    await using call = await unread("PutBlob", counting, { silenceMsMax, open: true });
+    for (let sent = 0; sent < 50; sent += 1) {
+      call.stream.write(emptyMessage);
+      await sleep(20);
+    }
+    call.stream.end().resume();
+    await closed(call.stream);
+    expect(call.stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
+  test("when it takes", async () => {
+    const endless: Partial<ServiceImpl<typeof BlobService>> = {
+      async *getBlob() {
+        for (;;) yield { frame: little };
+      },
+    };
+    await using call = await unread("GetBlob", endless, { silenceMsMax });
+    call.stream.on("data", () => {
+      call.stream.pause();
+      setTimeout(() => call.stream.resume(), 5);
+    });
+    await sleep(1000);
+    expect(call.stream.closed).toBe(false);
+  });
 });
 
 interface UnreadOptions {

@@ -15,7 +15,7 @@ import { rangeRoutes } from "@graviton/rpc/range/routes";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
 import type { Routes, RoutesOptions } from "@graviton/rpc/routes";
 import { serveGrpc } from "@graviton/rpc/server";
-import { silenceMsMaxDefault } from "@graviton/rpc/silent-streams";
+import { outsideSilenceMsMax } from "@graviton/rpc/silent-streams";
 import { Health } from "@graviton/service/health";
 import { registerReflection } from "@graviton/service/reflection";
 import { openDataFolder, type Stores } from "./data-folder.ts";
@@ -75,7 +75,7 @@ export async function serveEmbedded(config: EmbeddedConfig, print: (line: string
       routes,
       host: config.host,
       port: config.grpcPort,
-      silenceMsMax: silenceMsMaxDefault,
+      silenceMsMax: outsideSilenceMsMax,
       register: (server) => {
         health.register(server);
         registerReflection(

@@ -13,7 +13,7 @@ import { objectRoutes } from "@graviton/rpc/object/routes";
 import { rangeRoutes } from "@graviton/rpc/range/routes";
 import { replicaRoutes } from "@graviton/rpc/replica/routes";
 import type { Routes } from "@graviton/rpc/routes";
-import { silenceMsMaxDefault } from "@graviton/rpc/silent-streams";
+import { outsideSilenceMsMax } from "@graviton/rpc/silent-streams";
 import { observePlaces } from "@graviton/service/metrics";
 import { observeStores } from "@graviton/service/observe-stores";
 import type { Dependency } from "@graviton/service/readiness";
@@ -86,7 +86,7 @@ async function openGateway(context: ServiceContext): Promise<Service> {
       ...Object.values(upstreams).filter((upstream) => upstream !== upstreams.block),
       locatedBlocks(upstreams.block, blockServices),
     ],
-    silenceMsMax: silenceMsMaxDefault,
+    silenceMsMax: outsideSilenceMsMax,
     listen: (grpcPort) => listenForHttp(context, routes, blobs, grpcPort),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
