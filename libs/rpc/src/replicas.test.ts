@@ -5,7 +5,7 @@ import { Health, HealthCheckResponse_ServingStatus } from "@graviton/proto/grpc/
 import { describe, expect, jest, test } from "@jest/globals";
 import { blobRoutesInPart, receipt } from "./blob-routes-in-part.ts";
 import { fromWire } from "./errors.ts";
-import { Replicas, type ReplicasChange } from "./replicas.ts";
+import { type Replica, Replicas, type ReplicasChange } from "./replicas.ts";
 import { defineRoutes } from "./routes.ts";
 import { serveGrpc } from "./server.ts";
 import { silentServer } from "./testing/silent-server.ts";
@@ -18,9 +18,10 @@ describe("The replicas of a service", () => {
     await using first = await counting(() => served.first++);
     await using second = await counting(() => served.second++);
     await using replicas = new Replicas(init([first.address, second.address]));
-    await replicas.resolved;
+    while (served.first === 0 || served.second === 0) await stat(replicas);
+    const before = { ...served };
     for (let call = 0; call < 6; call += 1) await stat(replicas);
-    expect(served).toEqual({ first: 3, second: 3 });
+    expect(served).toEqual({ first: before.first + 3, second: before.second + 3 });
   });
 
   test("that do not answer are passed over for a while", async () => {
@@ -56,14 +57,29 @@ describe("The replicas of a service", () => {
   });
 
   test("that keep a call waiting for their connection do so within its deadline", async () => {
-    await using alive = await counting(() => {});
     await using silent = await silentServer();
-    await using replicas = new Replicas(init([alive.address, silent.address]));
-    await replicas.resolved;
-    // So that it is the turn of the silent one.
-    if (alive.address < silent.address) await stat(replicas);
+    await using replicas = new Replicas(init([silent.address]));
     const call = createClient(BlobService, replicas.channel.transport).statBlob({}, { timeoutMs: 50 });
     expect(await call.catch(reasonOf)).toBe("DEADLINE_EXCEEDED");
+  });
+
+  test("that are new keep nobody waiting while another is connected", async () => {
+    await using alive = await counting(() => {});
+    await using silent = await silentServer();
+    const known = new Set(["alive"]);
+    const added = Promise.withResolvers<void>();
+    await using replicas = new Replicas({
+      ...init([alive, silent].map(({ address }, at) => `${["alive", "silent"][at]}:${address.split(":")[1]}`)),
+      resolve: async (name) => (known.has(name) ? ["127.0.0.1"] : []),
+      resolveMs: 1,
+      onChange: () => replicas.current().length === 2 && added.resolve(),
+    });
+    await stat(replicas);
+    known.add("silent");
+    await added.promise;
+    const client = createClient(BlobService, replicas.channel.transport);
+    for (let call = 0; call < 4; call += 1) await client.statBlob({}, { timeoutMs: 10_000 });
+    expect(restingOf(replicas)).toEqual([]);
   });
 
   test("are asked once their names have resolved, however soon the call comes", async () => {
@@ -150,12 +166,18 @@ describe("The replicas of a service", () => {
         channel: { connectMsMax: 100 },
       });
       await replicas.resolved;
-      const resting = () => restingOf(replicas);
-      // On a busy machine the other one may be late for its first connection too.
-      while (!(resting().length === 1 && resting().includes(silent.address))) await stat(replicas).catch(reasonOf);
+      const other = replicas.current().find(({ name }) => name === silent.address);
+      expect(await stat(other).catch(reasonOf)).toBe("UNAVAILABLE");
+      // On a busy machine the one that is alive may be late for its first connection too.
+      while (
+        !(await stat(replicas).then(
+          () => true,
+          () => false,
+        ))
+      );
       now.mockReturnValue(Number.MAX_SAFE_INTEGER);
       for (let call = 0; call < 4; call += 1) await stat(replicas);
-      expect(resting()).toEqual([silent.address]);
+      expect(restingOf(replicas)).toEqual([silent.address]);
     } finally {
       now.mockRestore();
     }
@@ -251,8 +273,9 @@ async function unavailable(): Promise<never> {
   throw new StorageError("UNAVAILABLE", "no answer from Postgres");
 }
 
-function stat(replicas: Replicas) {
-  return createClient(BlobService, replicas.channel.transport).statBlob({});
+function stat(called: Replicas | Replica | undefined) {
+  if (called === undefined) throw new Error("there is no such replica");
+  return createClient(BlobService, called.channel.transport).statBlob({});
 }
 
 /** Puts a stream that can be read once. */

@@ -112,13 +112,17 @@ export class Replicas implements AsyncDisposable {
     return last;
   }
 
-  /** Those to try for one call, the first first. Nobody waits for more than one that is known to be out of reach. */
+  /**
+   * Those to try for one call, the first first. Nobody waits for one that has no connection while another has; it gets one
+   * meanwhile. Where none has, nobody waits for more than one that is known to be out of reach.
+   */
   #candidates(): ReplicaChannel[] {
     const all = [...this.#replicas.values()];
     const turn = this.#turn++;
     const { awake = [], resting = [] } = Object.groupBy(all, (replica) => (replica.resting ? "resting" : "awake"));
     const reached = resting.filter((replica) => replica.isConnected());
-    const inReach = [...inTurn(awake, turn), ...inTurn(reached, turn)];
+    const ready = awake.filter((replica) => replica.isConnected());
+    const inReach = [...inTurn(ready.length > 0 ? ready : awake, turn), ...inTurn(reached, turn)];
     return inReach.length > 0 ? inReach : inTurn(resting, turn).slice(0, 1);
   }
 
