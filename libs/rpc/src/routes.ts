@@ -27,8 +27,6 @@ export interface RoutesOptions {
 export interface FailedCall {
   /** `graviton.blob.v1.BlobService/PutBlob`. */
   readonly method: string;
-  /** Headers of the call, a request id among them. */
-  readonly header: Headers;
 }
 
 type Handler = (request: unknown, context: HandlerContext) => unknown;
@@ -62,9 +60,9 @@ export function callOptions(context: HandlerContext): CallOptions {
 }
 
 function guard(method: DescMethod, handler: Handler, onError: NonNullable<RoutesOptions["onError"]>): Handler {
-  const fail = (error: unknown, context: HandlerContext) => {
+  const fail = (error: unknown) => {
     const failure = isConnectError(error) ? fromWire(error) : error;
-    onError(failure, { method: `${method.parent.typeName}/${method.name}`, header: context.requestHeader });
+    onError(failure, { method: `${method.parent.typeName}/${method.name}` });
     return toWire(failure);
   };
   const input = (request: unknown) => {
@@ -76,7 +74,7 @@ function guard(method: DescMethod, handler: Handler, onError: NonNullable<Routes
       try {
         yield* handler(input(request), context) as AsyncIterable<unknown>;
       } catch (error) {
-        throw fail(error, context);
+        throw fail(error);
       }
     };
   }
@@ -84,7 +82,7 @@ function guard(method: DescMethod, handler: Handler, onError: NonNullable<Routes
     try {
       return await handler(input(request), context);
     } catch (error) {
-      throw fail(error, context);
+      throw fail(error);
     }
   };
 }

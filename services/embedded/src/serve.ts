@@ -96,7 +96,7 @@ export async function serveEmbedded(config: EmbeddedConfig, print: (line: string
         storage: `the folder ${resolve(config.dataFolder)}`,
         grpcEndpoint: `http://${config.host}:${grpc.port}`,
       },
-      onError: (error, { method, path }) => onError(error, { method: `${method} ${path}` }),
+      onError,
     }),
   );
   health.set(true);

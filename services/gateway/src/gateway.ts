@@ -121,8 +121,7 @@ async function listenForHttp(
       storage: "the services behind this gateway",
       grpcEndpoint: `http://${config.host}:${grpcPort}`,
     },
-    onError: (error, { method, path, header }) =>
-      routesOptions.onError?.(error, { method: `${method} ${path}`, header }),
+    onError: routesOptions.onError,
   });
   return { name: "http", port: server.port, drain: (graceMs) => server.drain(graceMs) };
 }

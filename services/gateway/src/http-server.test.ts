@@ -12,6 +12,7 @@ import { Places } from "@graviton/decorators/places";
 import { MemoryBlockDriver } from "@graviton/memory/block-driver";
 import { InMemoryManifestStore } from "@graviton/memory/manifest-store";
 import { type Key, parseKey } from "@graviton/ports/key";
+import { isServerFault } from "@graviton/ports/storage-error";
 import { BlobService } from "@graviton/proto/graviton/blob/v1/blob_pb";
 import { HashAlgorithm } from "@graviton/proto/graviton/core/v1/core_pb";
 import { blobRoutes } from "@graviton/rpc/blob/routes";
@@ -19,6 +20,7 @@ import type { CallObserver } from "@graviton/rpc/call-observer";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HttpServer, httpFaceServer } from "./http-server.ts";
 
+/** What a server logs, and no client sees. */
 const unseen: unknown[] = [];
 const driver = new MemoryBlockDriver();
 const manifests = new InMemoryManifestStore();
@@ -34,7 +36,7 @@ beforeAll(async () => {
     host: "127.0.0.1",
     port: 0,
     welcome: { version: "0.0.0-test", storage: "memory", grpcEndpoint: "http://127.0.0.1:7480" },
-    onError: (error) => unseen.push(error),
+    onError: (error) => void (isServerFault(error) && unseen.push(error)),
     observer,
   });
   origin = `http://127.0.0.1:${server.port}`;
@@ -365,7 +367,6 @@ describe("the rest of the HTTP face", () => {
       host: "127.0.0.1",
       port: server.port,
       welcome: { version: "", storage: "", grpcEndpoint: "" },
-      onError: () => {},
     });
     await expect(again).rejects.toMatchObject({
       reason: "UNAVAILABLE",
@@ -431,7 +432,7 @@ async function putAndDamageTheEnd(): Promise<string> {
 /** A server that says that its gRPC listens there. */
 function listeningOn(host: string): Promise<HttpServer> {
   const welcome = { version: "", storage: "", grpcEndpoint: `http://${host}:7480` };
-  return httpFaceServer({ routes: [], blobs, host: "127.0.0.1", port: 0, welcome, onError: () => {} });
+  return httpFaceServer({ routes: [], blobs, host: "127.0.0.1", port: 0, welcome });
 }
 
 /** The first page for a client that calls the server by this name. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { messageBytesMax } from "@graviton/ports/limits";
 import { errorCode, StorageError } from "@graviton/ports/storage-error";
@@ -9,7 +10,7 @@ import type { Routes } from "@graviton/rpc/routes";
 import { DrainingServer } from "./http/draining-server.ts";
 import { type HttpFaceParts, httpFace } from "./http/http-face.ts";
 import { observeRequest } from "./http/observe-request.ts";
-import { noteRpcFailures } from "./http/outcome.ts";
+import { noteRpcFailures, requestKey } from "./http/outcome.ts";
 import { sendProblem } from "./http/problem.ts";
 
 /** What the HTTP port serves. */
@@ -47,6 +48,7 @@ export async function httpFaceServer(config: HttpServerConfig): Promise<HttpServ
     // A small compressed frame could inflate to any size.
     acceptCompression: [],
     interceptors: [noteRpcFailures],
+    contextValues: (request) => createContextValues().set(requestKey, request as IncomingMessage),
     readMaxBytes: messageBytesMax,
     writeMaxBytes: messageBytesMax,
     fallback: (request, response) => face(request as IncomingMessage, response as ServerResponse<IncomingMessage>),

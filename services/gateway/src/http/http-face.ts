@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BlobStore } from "@graviton/ports/blob-store";
-import { isServerFault, isStorageError, StorageError } from "@graviton/ports/storage-error";
+import { isStorageError, StorageError } from "@graviton/ports/storage-error";
+import type { RoutesOptions } from "@graviton/rpc/routes";
 import { deleteBlob, type Exchange, getBlob, listBlobs, putBlob } from "./blob-routes.ts";
-import { headersOf } from "./observe-request.ts";
 import { noSuchPath, sendProblem } from "./problem.ts";
 import { sendWelcome, type WelcomeFacts } from "./welcome.ts";
 
@@ -10,15 +10,8 @@ import { sendWelcome, type WelcomeFacts } from "./welcome.ts";
 export interface HttpFaceParts {
   readonly blobs: BlobStore;
   readonly welcome: WelcomeFacts;
-  /** Hears of every error that is the server's own fault, once. */
-  readonly onError: (error: unknown, request: FailedRequest) => void;
-}
-
-/** Which request failed. */
-export interface FailedRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly header: Headers;
+  /** Hears of every failure, as that of the routes does. */
+  readonly onError?: RoutesOptions["onError"];
 }
 
 /** Blobs over plain HTTP: put, get with ranges, head, delete, list, and a first page that says what to type next. */
@@ -28,7 +21,7 @@ export function httpFace(parts: HttpFaceParts): (request: IncomingMessage, respo
     answer(parts, request, response, gone).catch((error: unknown) => {
       // Node has errors of its own for a connection that the client broke.
       const failure = gone.aborted && !isStorageError(error) ? gone.reason : error;
-      if (isServerFault(failure)) parts.onError(failure, failedRequest(request));
+      parts.onError?.(failure, { method: `${request.method} ${request.url}` });
       sendProblem(response, failure);
     });
   };
@@ -79,10 +72,6 @@ function clientGone(response: ServerResponse): AbortSignal {
     if (!response.writableFinished) gone.abort(new StorageError("CANCELLED", "the client went away"));
   });
   return gone.signal;
-}
-
-function failedRequest(request: IncomingMessage): FailedRequest {
-  return { method: request.method ?? "", path: request.url ?? "", header: headersOf(request) };
 }
 
 function urlOf(request: IncomingMessage): URL {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { CallObservation, CallObserver } from "@graviton/rpc/call-observer";
-import { Outcome } from "./outcome.ts";
+import { outcomeOf } from "./outcome.ts";
 
 const methods = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]);
 
@@ -20,7 +20,6 @@ export function observeRequest(
   response: ServerResponse,
 ): CallObservation {
   const { socket } = request;
-  const outcome = new Outcome();
   const observation = observer({
     service: "http",
     method: methodOf(rpcPaths, request),
@@ -33,13 +32,13 @@ export function observeRequest(
     counted.set(socket, { read, written });
     observation.received(read - before.read);
     observation.sent(written - before.written);
-    observation.end(outcome.of(response));
+    observation.end(outcomeOf(response));
   });
-  return { ...observation, run: (work) => observation.run(() => outcome.run(work)) };
+  return observation;
 }
 
 /** The headers of a request, each with all of its values. */
-export function headersOf({ headersDistinct }: IncomingMessage): Headers {
+function headersOf({ headersDistinct }: IncomingMessage): Headers {
   return new Headers(Object.entries(headersDistinct).flatMap(([name, values]) => pairs(name, values)));
 }
 

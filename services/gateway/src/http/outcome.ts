@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createContextKey } from "@connectrpc/connect";
 import type { ConnectNodeAdapterOptions } from "@connectrpc/connect-node";
 import { isConnectError, toWire } from "@graviton/rpc/errors";
 import { codeName } from "@graviton/rpc/handlers";
@@ -9,54 +9,43 @@ type Interceptor = NonNullable<ConnectNodeAdapterOptions["interceptors"]>[number
 /** Statuses that say that there is no such method, content type or version, before anything is asked of a store. */
 const unservedStatuses = new Set([405, 415, 501, 505]);
 
-const outcomes = new AsyncLocalStorage<Outcome>();
+/** The codes of requests that failed. */
+const failures = new WeakMap<IncomingMessage, string>();
 
-/**
- * How one request ends, as a code of gRPC: calls over HTTP are counted and logged in the same words as all others.
- * Its status would not do, because 503 has two reasons and 500 has two, and because it has left long before a download
- * fails.
- */
-export class Outcome {
-  #failure: string | undefined;
+/** The request that a call over Connect came by. */
+export const requestKey = createContextKey<IncomingMessage | undefined>(undefined);
 
-  /** Runs the work of the request, inside of which {@link noteFailure} finds this. */
-  run<T>(work: () => T): T {
-    return outcomes.run(this, work);
-  }
-
-  /** The first failure is the cause of those after it. */
-  fail(error: unknown): void {
-    this.#failure ??= codeOf(error);
-  }
-
-  /** The code, once the response is closed. */
-  of({ writableFinished, statusCode }: ServerResponse): string {
-    if (this.#failure !== undefined) return this.#failure;
-    return writableFinished ? codeOfStatus(statusCode) : "CANCELLED";
-  }
+/** Notes why a request fails. The first failure is the cause of those after it. */
+export function noteFailure(request: IncomingMessage | undefined, error: unknown): void {
+  if (request !== undefined && !failures.has(request)) failures.set(request, codeOf(error));
 }
 
-/** Notes why the request fails that is being served. */
-export function noteFailure(error: unknown): void {
-  outcomes.getStore()?.fail(error);
+/**
+ * How a request ended, as a code of gRPC: calls over HTTP are counted and logged in the same words as all others. The
+ * status alone would not do, because 503 has two reasons and 500 has two, and because it has left long before a download
+ * fails.
+ */
+export function outcomeOf({ req, writableFinished, statusCode }: ServerResponse): string {
+  return failures.get(req) ?? (writableFinished ? codeOfStatus(statusCode) : "CANCELLED");
 }
 
 /** Notes why calls over Connect and gRPC-Web fail: streams end with HTTP's status 200 even then. */
 export const noteRpcFailures: Interceptor = (next) => async (request) => {
+  const failed = (error: unknown) => noteFailure(request.contextValues.get(requestKey), error);
   try {
     const response = await next(request);
-    return response.stream ? { ...response, message: noted(response.message) } : response;
+    return response.stream ? { ...response, message: noted(response.message, failed) } : response;
   } catch (error) {
-    noteFailure(error);
+    failed(error);
     throw error;
   }
 };
 
-async function* noted<T>(messages: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+async function* noted<T>(messages: AsyncIterable<T>, failed: (error: unknown) => void): AsyncGenerator<T, void, void> {
   try {
     yield* messages;
   } catch (error) {
-    noteFailure(error);
+    failed(error);
     throw error;
   }
 }

@@ -54,7 +54,7 @@ export function problemOf(error: unknown): Problem {
  * that the body is short.
  */
 export function sendProblem(response: ServerResponse, error: unknown, headers: Record<string, string> = {}): void {
-  noteFailure(error);
+  noteFailure(response.req, error);
   if (response.headersSent) {
     response.destroy();
     return;
