@@ -15,6 +15,9 @@ const listPageDefault = 1000;
 /** The most that a client may ask for on one page of a listing. */
 const listPageMax = 10_000;
 
+/** How much of a page is written at once, in characters: one write a blob would cost more than the blob. */
+const listPartLength = 65_536;
+
 /** One request on its way. */
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -85,22 +88,25 @@ export async function listBlobs(blobs: BlobStore, { response, url, signal }: Exc
   await send(page, response, () => response.writeHead(200, { "content-type": "application/json" }));
 }
 
-/** The JSON of a page, blob by blob: with all that clients may say of theirs, a page is more than memory should hold. */
+/** The JSON of a page, in parts: with all that clients may say of their blobs, a page is more than memory should hold. */
 async function* pageJson(infos: AsyncIterable<BlobInfo>, limit: number): AsyncGenerator<string, void, void> {
-  const start = '{"blobs":[';
+  let text = '{"blobs":[';
   let shown = 0;
   let last = "";
   for await (const info of infos) {
     if (shown === limit) {
-      yield `],"next":${JSON.stringify(last)}}\n`;
+      yield `${text}],"next":${JSON.stringify(last)}}\n`;
       return;
     }
     const item = infoJson(info);
-    yield `${shown === 0 ? start : ","}${JSON.stringify(item)}`;
+    text += `${shown === 0 ? "" : ","}${JSON.stringify(item)}`;
     shown += 1;
     last = item.key;
+    if (text.length < listPartLength) continue;
+    yield text;
+    text = "";
   }
-  yield `${shown === 0 ? start : ""}]}\n`;
+  yield `${text}]}\n`;
 }
 
 /** The first part is fetched before the headers leave, so that what fails at once still gets its status. */

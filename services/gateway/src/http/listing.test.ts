@@ -8,6 +8,14 @@ import { StorageError } from "@graviton/ports/storage-error";
 import { describe, expect, test } from "@jest/globals";
 import { httpFaceServer } from "../http-server.ts";
 
+const info: BlobInfo = {
+  advertised: { name: "listed" },
+  confirmed: { key: { algorithm: "sha256", digest: "0".repeat(64), size: 7 }, blockCount: 1, createdAt: 0 },
+};
+
+/** As much as is written at once. */
+const large: BlobInfo = { ...info, advertised: { name: "x".repeat(65_536) } };
+
 describe("GET /v1/blobs", () => {
   test("answers in one line of JSON, and says where the next page begins if there is one", async () => {
     const blobs = inMemory();
@@ -20,39 +28,37 @@ describe("GET /v1/blobs", () => {
     expect(await face.text(`?after=${second?.key}`)).toBe('{"blobs":[]}\n');
   });
 
-  test("sends each blob when the store gives it, and holds no page", async () => {
+  test("sends a part of the page when it has enough for one, and holds no page", async () => {
     const taken = Promise.withResolvers<void>();
     await using face = await serving(
       listing(async function* () {
-        yield info;
+        yield large;
         await taken.promise;
-        yield info;
+        yield large;
       }),
     );
-    const { json } = written(info);
+    const { json } = written(large);
     expect(await read(await face.get(), taken.resolve)).toBe(`{"blobs":[${json},${json}]}\n`);
   });
 
-  test("that fails before its first blob is a problem with its own status", async () => {
-    await using face = await serving(listing(() => failingAfter([])));
+  test.each([
+    ["at once", []],
+    ["after few blobs", [info, info]],
+  ])("that fails %s is a problem with its own status", async (_, infos) => {
+    await using face = await serving(listing(() => failingAfter(infos)));
     const response = await face.get();
     expect([response.status, response.headers.get("content-type")]).toEqual([503, "application/problem+json"]);
     expect(await response.json()).toMatchObject({ reason: "UNAVAILABLE" });
   });
 
-  test("that fails after its first blob breaks off, and never looks whole", async () => {
+  test("that fails after its first part breaks off, and never looks whole", async () => {
     const taken = Promise.withResolvers<void>();
-    await using face = await serving(listing(() => failingAfter([info], taken.promise)));
+    await using face = await serving(listing(() => failingAfter([large], taken.promise)));
     const response = await face.get();
     expect(response.status).toBe(200);
     await expect(read(response, taken.resolve)).rejects.toThrow();
   });
 });
-
-const info: BlobInfo = {
-  advertised: { name: "listed" },
-  confirmed: { key: { algorithm: "sha256", digest: "0".repeat(64), size: 7 }, blockCount: 1, createdAt: 0 },
-};
 
 /** What a listing says of a blob. */
 function written({ confirmed, advertised }: BlobInfo): { readonly key: string; readonly json: string } {
@@ -101,7 +107,7 @@ interface Face extends AsyncDisposable {
 
 async function serving(blobs: BlobStore): Promise<Face> {
   const welcome = { version: "", storage: "", grpcEndpoint: "" };
-  const server = await httpFaceServer({ routes: [], blobs, host: "127.0.0.1", port: 0, welcome, onError: () => {} });
+  const server = await httpFaceServer({ routes: [], blobs, host: "127.0.0.1", port: 0, welcome });
   const get = (query = "") => fetch(`http://127.0.0.1:${server.port}/v1/blobs${query}`);
   return {
     get,
