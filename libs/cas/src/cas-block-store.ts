@@ -7,10 +7,10 @@ import type {
   StoredBytes,
 } from "@graviton/ports/block-store";
 import { type ByteRange, resolveRange, wholeRange } from "@graviton/ports/byte-range";
-import { abortError, type CallOptions } from "@graviton/ports/call-options";
+import type { CallOptions } from "@graviton/ports/call-options";
 import { callSignal } from "@graviton/ports/call-signal";
 import { checkKey, formatKey, type Key, keysEqual } from "@graviton/ports/key";
-import { abortable, Lifetime } from "@graviton/ports/lifetime";
+import { abortable, Lifetime, unlessAborted } from "@graviton/ports/lifetime";
 import { blockBytesMax, blocksPerPutMax } from "@graviton/ports/limits";
 import type { ManifestEntry } from "@graviton/ports/manifest";
 import { mapInOrder } from "@graviton/ports/map-in-order";
@@ -170,20 +170,6 @@ function isEnough(outcome: Outcome, plan: ResolvedBlockWritePlan): boolean {
 
 function isRewrite({ duplicates }: ResolvedBlockWritePlan): boolean {
   return duplicates === "rewrite";
-}
-
-/** What the promise gives, or the signal's error as soon as that aborts. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(abortError(signal));
-  signal.addEventListener("abort", abort);
-  try {
-    if (signal.aborted) abort();
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 /** The input cut into blocks as the plan's framing says. */

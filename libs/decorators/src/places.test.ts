@@ -1,4 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
+import { callSignal } from "@graviton/ports/call-signal";
+import { describe, expect, jest, test } from "@jest/globals";
 import { Places } from "./places.ts";
 
 describe("Places", () => {
@@ -57,6 +58,32 @@ describe("Places", () => {
     held.resolve();
     await first;
     expect(await next).toBe("in");
+  });
+
+  test("stops waiting at the caller's deadline, which is not for want of places", async () => {
+    const places = new Places({ callsMax: 1, waitMs: 60_000 });
+    const held = Promise.withResolvers<void>();
+    const first = places.run(undefined, () => held.promise);
+    const given = places.run({ deadline: Date.now() + 50 }, async () => {});
+    await expect(given).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    expect(places.waiting).toBe(0);
+    held.resolve();
+    await first;
+  });
+
+  test("waits for nobody whose deadline has passed by its timer and not yet by the clock", async () => {
+    const places = new Places({ callsMax: 1, waitMs: 60_000 });
+    const held = Promise.withResolvers<void>();
+    const first = places.run(undefined, () => held.promise);
+    const late = { deadline: Date.now() + 10 };
+    const signal = callSignal(late);
+    await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    const clock = jest.spyOn(Date, "now").mockReturnValue(late.deadline - 1);
+    const given = places.run(late, async () => {});
+    clock.mockRestore();
+    await expect(given).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    held.resolve();
+    await first;
   });
 
   test("refuses at once where too many wait already", async () => {

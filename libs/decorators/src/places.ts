@@ -1,4 +1,5 @@
 import { abortError, type CallOptions, checkCall } from "@graviton/ports/call-options";
+import { callSignal } from "@graviton/ports/call-signal";
 import { StorageError } from "@graviton/ports/storage-error";
 
 /** How many bulk calls a process takes at once. */
@@ -62,7 +63,7 @@ export class Places {
   /** Takes a place, or gives the promise of one. */
   #enter(options: CallOptions | undefined): Promise<void> | undefined {
     checkCall(options);
-    if (this.#taken >= this.#options.callsMax) return this.#wait(options?.signal);
+    if (this.#taken >= this.#options.callsMax) return this.#wait(callSignal(options));
     this.#taken += 1;
     return undefined;
   }
@@ -84,6 +85,8 @@ export class Places {
     const timer = setTimeout(refuse, waitMs);
     signal?.addEventListener("abort", abort, { once: true });
     this.#waiting.add(take);
+    // A timer may be a little ahead of the clock that let the call in.
+    if (signal?.aborted) abort();
     return place.promise;
   }
 

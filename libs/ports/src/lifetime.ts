@@ -118,3 +118,14 @@ async function* abortableStream<T>(source: AsyncIterable<T>, signal: AbortSignal
     else await closed;
   }
 }
+
+/** The promise's outcome, or CANCELLED or DEADLINE_EXCEEDED if the signal aborts first; what it stands for goes on then. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(abortError(signal));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,4 +1,4 @@
-import { abortError } from "@graviton/ports/call-options";
+import { unlessAborted } from "@graviton/ports/lifetime";
 import type { Pool, PoolClient, QueryResultRow } from "pg";
 import { isFromServer } from "./errors.ts";
 
@@ -64,15 +64,4 @@ export class Session implements Disposable {
     this.#client.removeListener("error", this.#onLost);
     this.#client.release(this.#lost !== undefined);
   }
-}
-
-/** The promise's outcome, or the signal's error if that comes first. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(abortError(signal));
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
