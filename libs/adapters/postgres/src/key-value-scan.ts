@@ -2,6 +2,7 @@ import type { KeyValuePair, KeyValueRange } from "@graviton/ports/key-value-stor
 import type { PostgresDatabase, Snapshot } from "./database.ts";
 import { checkedValue, type KeyValueRow } from "./key-value-row.ts";
 import { rowsPerRead, scanBytesPerRead } from "./limits.ts";
+import { afterPrefix } from "./sortable.ts";
 
 // As many rows as there may be at once, but of their values no more than a megabyte beyond the first.
 const page = `WITH candidates AS (
@@ -77,21 +78,17 @@ function* pairsOf(rows: readonly PageRow[]): Generator<KeyValuePair, void, void>
 
 function boundsOf({ prefix = "", after, from, before, limit = Number.POSITIVE_INFINITY }: KeyValueRange): Bounds {
   const start = Buffer.from(prefix);
-  const ends = [afterPrefix(start), before === undefined ? null : Buffer.from(before)];
+  const ends = [bytesOf(afterPrefix(prefix)), bytesOf(before)];
   return {
     from: from === undefined ? start : later(start, Buffer.from(from)),
-    after: after === undefined ? null : Buffer.from(after),
+    after: bytesOf(after),
     before: ends.reduce((a, b) => (a === null ? b : b === null ? a : earlier(a, b))) ?? null,
     limit,
   };
 }
 
-/** The first name behind all that begin with the prefix. No byte of UTF-8 is 0xff, so the last one can always be raised. */
-function afterPrefix(prefix: Buffer): Buffer | null {
-  if (prefix.length === 0) return null;
-  const end = Buffer.from(prefix);
-  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
-  return end;
+function bytesOf(bound: string | null | undefined): Buffer | null {
+  return bound === undefined || bound === null ? null : Buffer.from(bound);
 }
 
 function later(a: Buffer, b: Buffer): Buffer {

@@ -40,7 +40,7 @@ export const objectChunksPerWrite = 4;
 /** Chunks of an object that a reader holds at once. */
 export const objectChunksPerRead = 4;
 
-/** Parts of a version that one statement copies or removes: 8 MiB of an object. */
+/** Parts of a version that one statement copies or removes: 8 MiB of an object. Its trigger knows the number too. */
 export const partsPerStatement = 16;
 
 /** Versions that nobody needs any more which one statement looks for. */

@@ -18,7 +18,7 @@ import type { ManifestListOptions, ManifestReceipt, ManifestStore } from "@gravi
 import { hasReason, StorageError } from "@graviton/ports/storage-error";
 import { findMissing, record } from "./block-keys.ts";
 import type { PostgresDatabase } from "./database.ts";
-import { manifestPagesPerRead, rowsPerRead } from "./limits.ts";
+import { manifestPagesPerRead, partsPerStatement, rowsPerRead } from "./limits.ts";
 import { decodePage } from "./manifest-page.ts";
 import { ManifestUpload, manifestTables } from "./manifest-upload.ts";
 import { type Part, readParts } from "./parts.ts";
@@ -32,6 +32,11 @@ interface ManifestRow {
   readonly created_at: number;
   readonly attributes: Attributes;
 }
+
+/** Tells whether the manifest had so many pages that a trigger leaves them to be removed. */
+const deleteManifest = `DELETE FROM manifests WHERE key = $1 RETURNING EXISTS (
+    SELECT FROM manifest_pages AS page WHERE page.version = manifests.version OFFSET ${partsPerStatement}
+  ) AS left_over`;
 
 /** One row a manifest, one for each 1,024 of its entries, and one for each block that somebody recorded. */
 export class PostgresManifestStore implements ManifestStore {
@@ -86,9 +91,8 @@ export class PostgresManifestStore implements ManifestStore {
   delete(key: Key, options?: CallOptions): Promise<void> {
     return this.#lifetime.run(options, async () => {
       const text = formatKey(checkKey(key));
-      const statement = "DELETE FROM manifests WHERE key = $1";
-      const { count } = await this.#database.query(statement, [text], callSignal(options));
-      if (count > 0) this.#remover.start();
+      const { rows } = await this.#database.query(deleteManifest, [text], callSignal(options));
+      if (rows[0]?.left_over) this.#remover.start();
     });
   }
 

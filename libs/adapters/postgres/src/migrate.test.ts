@@ -41,10 +41,11 @@ describePostgres("Migrations", (server) => {
     try {
       await withClient({ ...server().config }, async (first) => {
         await first.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`graviton schema ${config.schema}`]);
-        const second = migrate(config);
+        const second = migrate({ ...config, statementTimeoutMs: 50 });
         const waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'";
         await until(async () => (await first.query(waiting)).rowCount !== 0);
         await jest.advanceTimersByTimeAsync(hourMs);
+        await first.query("SELECT pg_sleep(0.2)");
         await first.query("SELECT pg_advisory_unlock_all()");
         expect(await second).toEqual((await migrations()).map(({ name }) => name));
       });

@@ -1,6 +1,7 @@
 import type { Locator } from "@graviton/ports/locator";
 import { objectNotFound } from "@graviton/ports/object-errors";
 import type { ObjectInfo } from "@graviton/ports/object-store";
+import { partsPerStatement } from "./limits.ts";
 import type { PartTables } from "./parts.ts";
 import type { Rows } from "./session.ts";
 
@@ -21,11 +22,39 @@ export interface ObjectRow {
 export const insertObject = `INSERT INTO objects (bucket, path, version, size, modified_at, etag)
   SELECT $1, $2, version.id, $3, $4, $5 FROM version`;
 
-/** Gives a version its name, and tells whether another had it before, which a trigger leaves to be removed. */
-export const replaceObject = `${insertObject}
-  ON CONFLICT (bucket, path) DO UPDATE SET
+const orReplace = `ON CONFLICT (bucket, path) DO UPDATE SET
     version = excluded.version, size = excluded.size, modified_at = excluded.modified_at, etag = excluded.etag
-  RETURNING EXISTS (SELECT FROM objects AS former WHERE former.bucket = $1 AND former.path = $2) AS replaced`;
+  RETURNING *, EXISTS (
+    SELECT FROM objects AS former JOIN object_chunks AS chunk ON chunk.version = former.version
+    WHERE former.bucket = $1 AND former.path = $2 OFFSET ${partsPerStatement}
+  ) AS left_over`;
+
+/** Gives a version its name, and tells whether the one that had it is so long that a trigger leaves it to be removed. */
+export const replaceObject = `${insertObject} ${orReplace}`;
+
+const isLong = `EXISTS (
+    SELECT FROM object_chunks AS chunk WHERE chunk.version = objects.version OFFSET ${partsPerStatement}
+  )`;
+
+/** Takes the name from a version, and tells as {@link replaceObject}. */
+export const deleteObject = `DELETE FROM objects WHERE bucket = $1 AND path = $2 RETURNING ${isLong} AS left_over`;
+
+/**
+ * Copies an object that is there and short enough for one statement, which sees one moment: the source may be replaced
+ * meanwhile and is copied whole all the same. Gives no row for any other, and tells as {@link replaceObject}.
+ */
+export const copyShortObject = `WITH source AS (
+    SELECT version, size FROM objects WHERE bucket = $5 AND path = $6 AND NOT ${isLong}
+  ),
+  version AS (INSERT INTO object_versions (pending_since) SELECT NULL FROM source RETURNING id),
+  chunks AS (
+    INSERT INTO object_chunks (version, first_offset, content, checksum)
+    SELECT version.id, first_offset, content, checksum
+    FROM version, source JOIN object_chunks AS chunk ON chunk.version = source.version
+  )
+  INSERT INTO objects (bucket, path, version, size, modified_at, etag)
+  SELECT $1, $2, version.id, source.size, $3, $4 FROM version, source
+  ${orReplace}`;
 
 /** @throws StorageError NOT_FOUND */
 export async function findObject(

@@ -17,10 +17,23 @@ import { chunksOf } from "./chunks.ts";
 import type { PostgresDatabase } from "./database.ts";
 import { objectChunkBytes, objectChunksPerWrite, rowsPerRead } from "./limits.ts";
 import { readObject } from "./object-reader.ts";
-import { findObject, infoOf, insertObject, type ObjectRow, objectTables, replaceObject } from "./object-rows.ts";
+import {
+  copyShortObject,
+  deleteObject,
+  findObject,
+  infoOf,
+  insertObject,
+  type ObjectRow,
+  objectTables,
+  replaceObject,
+} from "./object-rows.ts";
 import { PartsWriter } from "./parts.ts";
 import { PartsRemover } from "./parts-remover.ts";
 import { afterPrefix, sortable } from "./sortable.ts";
+
+interface CopiedRow extends ObjectRow {
+  readonly left_over: boolean;
+}
 
 /** One row an object, `pg://bucket/path`, and one for each 512 KiB of its bytes. */
 export class PostgresObjectStore implements MutableObjectStore {
@@ -75,9 +88,8 @@ export class PostgresObjectStore implements MutableObjectStore {
   delete(locator: Locator, options?: CallOptions): Promise<void> {
     return this.#lifetime.run(options, async () => {
       const { bucket, path } = checkLocator(locator, "pg");
-      const statement = "DELETE FROM objects WHERE bucket = $1 AND path = $2";
-      const { count } = await this.#database.query(statement, [bucket, path], callSignal(options));
-      if (count > 0) this.#remover.start();
+      const { rows } = await this.#database.query(deleteObject, [bucket, path], callSignal(options));
+      if (rows[0]?.left_over) this.#remover.start();
     });
   }
 
@@ -87,14 +99,27 @@ export class PostgresObjectStore implements MutableObjectStore {
       const signal = callSignal(options);
       if (formatLocator(source) === formatLocator(target))
         return infoOf(await findObject(this.#database, source, signal));
-      return this.#store(target, signal, replaceObject, async (writer) => {
-        return (await writer.copy((query) => findObject({ query }, source))).size;
-      });
+      return (await this.#copyShort(source, target, signal)) ?? (await this.#copyLong(source, target, signal));
     });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  /** Gives undefined for an object that is not short, or not there. */
+  async #copyShort(source: Locator, target: Locator, signal: AbortSignal | undefined): Promise<ObjectInfo | undefined> {
+    const parameters = [target.bucket, target.path, this.#now(), randomUUID(), source.bucket, source.path];
+    const { rows } = await this.#database.query<CopiedRow>(copyShortObject, parameters, signal);
+    const [copied] = rows;
+    if (copied?.left_over) this.#remover.start();
+    return copied && infoOf(copied);
+  }
+
+  #copyLong(source: Locator, target: Locator, signal: AbortSignal | undefined): Promise<ObjectInfo> {
+    return this.#store(target, signal, replaceObject, async (writer) => {
+      return (await writer.copy((query) => findObject({ query }, source))).size;
+    });
   }
 
   /** Gives the locator to what `fill` writes, by the statement; where that fails nothing of it stays. */
@@ -113,7 +138,7 @@ export class PostgresObjectStore implements MutableObjectStore {
       const { rows } = await publishing.catch((error) => {
         throw hasReason(error, "ALREADY_EXISTS") ? objectExists(locator, error) : error;
       });
-      if (rows[0]?.replaced) this.#remover.start();
+      if (rows[0]?.left_over) this.#remover.start();
       return info;
     } finally {
       writer.abandon();

@@ -33,10 +33,11 @@ export class PartsRemover implements AsyncDisposable {
     this.start();
   }
 
-  /** Ends what goes on. */
+  /** Ends what goes on. What it leaves is found by others at once, also the uploads that were given up. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
     await this.#running;
+    await this.#giveUp(this.#abandoned.splice(0)).catch(() => {});
   }
 
   async #run(): Promise<void> {
@@ -52,7 +53,8 @@ export class PartsRemover implements AsyncDisposable {
     await this.#giveUp(this.#abandoned.splice(0));
     let versions: readonly number[] = [];
     do {
-      versions = await this.#expired(versions.at(-1) ?? 0);
+      await this.#markExpired();
+      versions = await this.#marked(versions.at(-1) ?? 0);
       for (const version of versions) {
         await this.#remove(version).catch(() => {});
         this.#stopped.signal.throwIfAborted();
@@ -60,30 +62,39 @@ export class PartsRemover implements AsyncDisposable {
     } while (versions.length === versionsPerSearch);
   }
 
-  /** A publication whose answer was lost may have happened all the same. */
+  /**
+   * Marks them, also while the remover is being disposed: otherwise they would stay for a day. A publication whose answer
+   * was lost may have happened all the same.
+   */
   async #giveUp(uploads: readonly number[]): Promise<void> {
     if (uploads.length === 0) return;
     const { versions } = this.tables;
-    await this.#query(
+    await this.#database.query(
       `UPDATE ${versions} SET pending_since = 'infinity' WHERE id = ANY ($1) AND pending_since IS NOT NULL`,
       [uploads],
     );
   }
 
-  /** Marks the uploads that wrote nothing for a day, so that nobody goes on with them, and gives the next to remove. */
-  async #expired(after: number): Promise<readonly number[]> {
+  /** Marks some of the uploads that wrote nothing for a day, so that nobody goes on with them. */
+  async #markExpired(): Promise<void> {
     const { versions } = this.tables;
-    const { rows } = await this.#query<{ id: number }>(
+    await this.#query(
       `WITH expired AS (
-        SELECT id FROM ${versions}
-        WHERE (pending_since = 'infinity' OR pending_since < now() - make_interval(hours => $1)) AND id > $2
-        ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+        SELECT id FROM ${versions} WHERE pending_since < now() - make_interval(hours => $1)
+        ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
       )
-      UPDATE ${versions} AS version SET pending_since = 'infinity' FROM expired WHERE version.id = expired.id
-      RETURNING version.id`,
-      [abandonedAfterHours, after, versionsPerSearch],
+      UPDATE ${versions} AS version SET pending_since = 'infinity' FROM expired WHERE version.id = expired.id`,
+      [abandonedAfterHours, versionsPerSearch],
     );
-    return rows.map(({ id }) => id).sort((a, b) => a - b);
+  }
+
+  /** The next to remove. */
+  async #marked(after: number): Promise<readonly number[]> {
+    const { rows } = await this.#query<{ id: number }>(
+      `SELECT id FROM ${this.tables.versions} WHERE pending_since = 'infinity' AND id > $1 ORDER BY id LIMIT $2`,
+      [after, versionsPerSearch],
+    );
+    return rows.map(({ id }) => id);
   }
 
   async #remove(version: number): Promise<void> {

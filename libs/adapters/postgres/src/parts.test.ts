@@ -8,9 +8,13 @@ import { expect, test } from "@jest/globals";
 import type { PostgresDatabase } from "./database.ts";
 import { manifestPagesPerWrite, objectChunkBytes, objectChunksPerWrite, partsPerStatement } from "./limits.ts";
 import { PostgresManifestStore } from "./manifest-store.ts";
+import { insertObject, objectTables } from "./object-rows.ts";
 import { PostgresObjectStore } from "./object-store.ts";
+import { PartsWriter } from "./parts.ts";
+import { PartsRemover } from "./parts-remover.ts";
 import { describePostgres } from "./testing/describe-postgres.ts";
 import { at, objectOfChunks, refuseMoreChunks } from "./testing/large-objects.ts";
+import { withClient } from "./testing/postgres-subject.ts";
 import { countOf, testDatabase, until } from "./testing/test-database.ts";
 
 /** More than one statement writes. */
@@ -99,6 +103,36 @@ describePostgres("Uploads of many parts", (server) => {
     expect(await countOf(own.database, `object_chunks WHERE version = ${copied} AND ${asTheyWere}`)).toBe(chunks);
   });
 
+  test("A copy of a few chunks is one statement, and waits for no long read.", async () => {
+    await using own = await testDatabase(server(), { poolMax: 1, connectionTimeoutMs: 200 });
+    await using store = new PostgresObjectStore(own.database);
+    await objectOfChunks(own.database, "a", partsPerStatement);
+    await objectOfChunks(own.database, "b", 3);
+    await using _reader = await own.database.snapshot();
+    expect(await store.copy(at("a"), at("b"))).toMatchObject({ locator: at("b"), size: partsPerStatement });
+    await leaves(own.database, [0, 0, 2, 2 * partsPerStatement]);
+    expect((await store.head(at("b"))).etag).not.toBe((await store.head(at("a"))).etag);
+  });
+
+  test("A copy is whole whatever becomes of its source meanwhile.", async () => {
+    await using own = await testDatabase(server());
+    await using store = new PostgresObjectStore(own.database);
+    const chunks = partsPerStatement * 3 + 1;
+    await objectOfChunks(own.database, "a", chunks);
+    await pauseAfterInserts(own.database);
+    await withClient(own.config, async (other) => {
+      await other.query("SELECT pg_advisory_lock($1)", [pauseLock]);
+      const copying = store.copy(at("a"), at("b"));
+      const pausing = `pg_locks WHERE locktype = 'advisory' AND objid = ${pauseLock} AND NOT granted`;
+      await until(async () => (await countOf(own.database, pausing)) === 1);
+      await store.delete(at("a"));
+      await until(async () => (await countOf(own.database, "object_chunks")) === 0);
+      await other.query("SELECT pg_advisory_unlock_all()");
+      await copying;
+    });
+    expect(await countOf(own.database, "object_chunks")).toBe(chunks);
+  });
+
   test("A copy of what is not there leaves nothing.", async () => {
     await using own = await testDatabase(server());
     await using store = new PostgresObjectStore(own.database);
@@ -141,6 +175,18 @@ describePostgres("Uploads of many parts", (server) => {
     await expect(store.head(at("a"))).rejects.toMatchObject({ reason: "NOT_FOUND" });
   });
 
+  test("An upload whose parts are about to be removed is not published.", async () => {
+    await using own = await testDatabase(server());
+    await using remover = new PartsRemover(own.database, objectTables);
+    const writer = new PartsWriter(own.database, remover, "pg://bucket/a", undefined);
+    writer.add({ firstOffset: 0, content: Buffer.from("a") });
+    await writer.flush();
+    await own.database.query("UPDATE object_versions SET pending_since = 'infinity'", []);
+    const publishing = writer.publish(insertObject, ["bucket", "a", 1, 1, "etag"]);
+    await expect(publishing).rejects.toMatchObject({ reason: "CONFLICT" });
+    expect(await countOf(own.database, "objects")).toBe(0);
+  });
+
   test("An object that has lost a chunk is CORRUPT, whether it is read at once or by and by.", async () => {
     await using own = await testDatabase(server());
     await using store = new PostgresObjectStore(own.database);
@@ -151,6 +197,23 @@ describePostgres("Uploads of many parts", (server) => {
     }
   });
 });
+
+const pauseLock = 7;
+
+/** Has every statement that inserts chunks wait before it ends, while somebody holds the lock. */
+async function pauseAfterInserts(database: PostgresDatabase): Promise<void> {
+  await database.query(
+    `CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM pg_advisory_xact_lock_shared(${pauseLock});
+        RETURN NULL;
+      END
+    $$`,
+    [],
+  );
+  const each = "AFTER INSERT ON object_chunks FOR EACH ROW EXECUTE FUNCTION pause()";
+  await database.query(`CREATE TRIGGER paused ${each}`, []);
+}
 
 /** Waits until there are just these rows of versions and parts, of manifests and of objects. */
 async function leaves(database: PostgresDatabase, rows: readonly number[]): Promise<void> {
