@@ -1,5 +1,5 @@
 import { createHasher, type Hasher, keyOf } from "@graviton/cas/hasher";
-import { type Resumable, Retries } from "@graviton/decorators/retries";
+import type { Resumable, Retries } from "@graviton/decorators/retries";
 import type { BlockStore, StoredBytes } from "@graviton/ports/block-store";
 import type { CallOptions } from "@graviton/ports/call-options";
 import { formatKey, type Key, keysEqual } from "@graviton/ports/key";
@@ -28,15 +28,9 @@ export interface CheckParts {
   readonly call: CallOptions;
   /** Hears of bytes that have been read. */
   readonly read: (bytes: number) => void;
-  /** How reads of blocks are tried again; 8 tries when absent. */
-  readonly retries?: Retries | undefined;
+  /** How reads of blocks are tried again. */
+  readonly retries: Retries;
 }
-
-/** Tries of one read, some five seconds: as long as a server needs to restart. Who has read for hours does not begin anew. */
-const attemptsMaxDefault = 8;
-
-/** {@link CheckParts}, complete. */
-type Parts = CheckParts & { readonly retries: Retries };
 
 /**
  * Reads a blob block by block, trusts nobody, and hashes every block and the whole on this side. Goes on after a bad
@@ -44,8 +38,7 @@ type Parts = CheckParts & { readonly retries: Retries };
  *
  * @throws StorageError NOT_FOUND for a blob that is not stored
  */
-export async function checkBlob(key: Key, given: CheckParts): Promise<BlobCheck> {
-  const parts = { ...given, retries: given.retries ?? new Retries({ attemptsMax: attemptsMaxDefault }) };
+export async function checkBlob(key: Key, parts: CheckParts): Promise<BlobCheck> {
   const whole = createHasher(key.algorithm);
   const badBlocks: BadBlock[] = [];
   let blocks = 0;
@@ -65,7 +58,7 @@ export async function checkBlob(key: Key, given: CheckParts): Promise<BlobCheck>
 }
 
 /** A stream of many blocks ends at the first bad one; the one at fault is then asked for alone, and the rest as before. */
-async function* badBlocksOf(page: ManifestPage, whole: Hasher, parts: Parts): AsyncGenerator<BadBlock> {
+async function* badBlocksOf(page: ManifestPage, whole: Hasher, parts: CheckParts): AsyncGenerator<BadBlock> {
   let next = 0;
   while (next < page.length) {
     const rest: Resumable<StoredBytes> = {
@@ -89,7 +82,7 @@ async function* badBlocksOf(page: ManifestPage, whole: Hasher, parts: Parts): As
   }
 }
 
-async function* askedAlone(entry: ManifestEntry, whole: Hasher, parts: Parts): AsyncGenerator<BadBlock> {
+async function* askedAlone(entry: ManifestEntry, whole: Hasher, parts: CheckParts): AsyncGenerator<BadBlock> {
   const get = () => parts.blocks.get(entry.block, undefined, parts.call);
   try {
     yield* judged(entry, await parts.retries.run(parts.call, get), whole, parts);
@@ -99,7 +92,7 @@ async function* askedAlone(entry: ManifestEntry, whole: Hasher, parts: Parts): A
   }
 }
 
-function* judged(entry: ManifestEntry, bytes: Uint8Array, whole: Hasher, parts: Parts): Generator<BadBlock> {
+function* judged(entry: ManifestEntry, bytes: Uint8Array, whole: Hasher, parts: CheckParts): Generator<BadBlock> {
   parts.read(bytes.length);
   whole.update(bytes);
   const actual = keyOf(entry.block.algorithm, bytes);

@@ -117,7 +117,13 @@ test("A service that sends wrong bytes as if they were right is found out", asyn
       }
     },
   });
-  const check = await checkBlob(confirmed.key, { ...stores, blocks: swapped, call: {}, read: () => {} });
+  const check = await checkBlob(confirmed.key, {
+    ...stores,
+    blocks: swapped,
+    call: {},
+    read: () => {},
+    retries: new Retries(),
+  });
   expect(check.badBlocks.map(({ entry }) => entry.index)).toEqual([2]);
 });
 
@@ -128,7 +134,7 @@ test("A manifest of good blocks that are together another blob is found out", as
   const entries = (await Array.fromAsync(stores.manifests.get(confirmed.key))).flat();
   const lie = parseKey(`blake3:${"0".repeat(64)}:2000`);
   await stores.manifests.put({ key: lie, attributes: {} }, only(entries));
-  const parts = { ...stores, call: {}, read: () => {} };
+  const parts = { ...stores, call: {}, read: () => {}, retries: new Retries() };
   expect(await checkBlob(lie, parts)).toMatchObject({ blocks: 2, badBlocks: [], problem: /hashes to/ });
   expect((await checkBlob(confirmed.key, parts)).problem).toBeUndefined();
 });

@@ -12,6 +12,9 @@ Examples:
   $ graviton verify KEY
   $ graviton ls | xargs graviton verify`;
 
+/** Tries of one read, some five seconds: as long as a server needs to restart. Who has read for hours does not begin anew. */
+const attemptsMax = 8;
+
 /** `graviton verify`. */
 export function addVerify(program: Command, session: Session): void {
   program
@@ -24,14 +27,18 @@ export function addVerify(program: Command, session: Session): void {
 
 async function verify(session: Session, texts: readonly string[]): Promise<void> {
   const keys = texts.map(parseKey);
-  const { checkBlob } = await import("../block-check.ts");
+  const [{ checkBlob }, { Retries }] = await Promise.all([
+    import("../block-check.ts"),
+    import("@graviton/decorators/retries"),
+  ]);
   const stores = await session.stores();
   await using manifests = stores.manifests();
   await using blocks = stores.blocks();
+  const retries = new Retries({ attemptsMax });
   await session.forEach(keys, async (key) => {
     using progress = session.progress(key.size);
     const read = (bytes: number) => progress.add(bytes);
-    const check = await checkBlob(key, { manifests, blocks, call: session.call, read });
+    const check = await checkBlob(key, { manifests, blocks, call: session.call, read, retries });
     progress.clear();
     await session.output.print(textOf(key, check), recordOf(key, check));
     if (!isIntact(check)) throw damaged(key, check);
