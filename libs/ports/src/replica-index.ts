@@ -1,3 +1,4 @@
+import { compareBytes } from "./byte-order.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { Key } from "./key.ts";
 import { replicasPerKeyMax } from "./limits.ts";
@@ -32,5 +33,5 @@ export function locatorSet(locators: readonly Locator[]): Locator[] {
   if (texts.length > replicasPerKeyMax) {
     throw new StorageError("TOO_LARGE", `${texts.length} locators are over replicasPerKeyMax, ${replicasPerKeyMax}`);
   }
-  return texts.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))).map(parseLocator);
+  return texts.sort(compareBytes).map(parseLocator);
 }

@@ -1,4 +1,5 @@
 import type { Dirent } from "node:fs";
+import { compareBytes } from "@graviton/ports/byte-order";
 import type { Locator, LocatorPrefix } from "@graviton/ports/locator";
 import { errorCode } from "@graviton/ports/storage-error";
 import { isAbsent } from "./file-error.ts";
@@ -87,8 +88,4 @@ function holds({ prefix, after }: Walk, path: string): boolean {
 function mayHold({ prefix, after }: Walk, begin: string): boolean {
   const inPrefix = begin.startsWith(prefix.path) || prefix.path.startsWith(begin);
   return inPrefix && (after === undefined || after.startsWith(begin) || compareBytes(begin, after) > 0);
-}
-
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

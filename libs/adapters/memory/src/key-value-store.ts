@@ -1,3 +1,4 @@
+import { compareBytes } from "@graviton/ports/byte-order";
 import type { CallOptions } from "@graviton/ports/call-options";
 import {
   checkKeyValueBatch,
@@ -11,7 +12,6 @@ import {
   type KeyValueStore,
 } from "@graviton/ports/key-value-store";
 import { Lifetime } from "@graviton/ports/lifetime";
-import { compareBytes } from "./byte-order.ts";
 
 /** Values in a map. A stored value is never changed, only replaced, so that a scan may hold on to what it saw. */
 export class InMemoryKeyValueStore implements KeyValueStore {

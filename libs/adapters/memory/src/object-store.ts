@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { compareBytes } from "@graviton/ports/byte-order";
 import { type ByteRange, checkRange, resolveRange, wholeRange } from "@graviton/ports/byte-range";
 import { type CallOptions, checkCall, checkListOptions } from "@graviton/ports/call-options";
 import { callSignal } from "@graviton/ports/call-signal";
@@ -13,7 +14,6 @@ import {
 } from "@graviton/ports/locator";
 import { objectExists, objectNotFound } from "@graviton/ports/object-errors";
 import type { MutableObjectStore, ObjectInfo, ObjectListOptions, ObjectPutOptions } from "@graviton/ports/object-store";
-import { compareBytes } from "./byte-order.ts";
 
 /** One version of an object. Never changed, only replaced, so that a reader may hold on to what it saw. */
 export interface StoredObject {

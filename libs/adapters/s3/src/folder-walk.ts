@@ -1,7 +1,8 @@
+import { compareBytes } from "@graviton/ports/byte-order";
 import { type ListEntry, type Listed, type ListSource, listPages } from "./list-pages.ts";
 
 /** Where to walk. */
-export interface Walk {
+interface Walk {
   /** A folder, which ends in a slash, or all where it is empty. */
   readonly folder: string;
   /** The beginning of the names in it. */
@@ -59,7 +60,7 @@ async function* inOrder(source: ListSource, where: Walk): AsyncGenerator<ListEnt
   let held = await foldersPassed(source, where);
   const passed = new Set(held.map(({ key }) => key));
   for await (const page of listPages(source, { prefix: folder + beginning, after: name, inFolders: true })) {
-    held = [...held, ...page.filter(({ key }) => !passed.has(key))].sort((a, b) => compare(a.key, b.key));
+    held = [...held, ...page.filter(({ key }) => !passed.has(key))].sort((a, b) => compareBytes(a.key, b.key));
     const reached = page.map(({ key }) => key.replace(/\/$/, "")).reduce(later, "");
     const ready = held.findIndex(({ key }) => isBefore(reached, key));
     yield* held.splice(0, ready === -1 ? held.length : ready);
@@ -95,9 +96,5 @@ function later(a: string, b: string): string {
 }
 
 function isBefore(a: string, b: string): boolean {
-  return compare(a, b) < 0;
-}
-
-function compare(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return compareBytes(a, b) < 0;
 }

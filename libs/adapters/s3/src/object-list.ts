@@ -1,3 +1,4 @@
+import { compareBytes } from "@graviton/ports/byte-order";
 import type { LocatorPrefix } from "@graviton/ports/locator";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import type { S3Bucket } from "./bucket.ts";
@@ -76,9 +77,7 @@ async function* asGiven(source: ListSource, prefix: string, after: string | unde
 
 async function sorted(request: ListRequest, alike: readonly Listed[]): Promise<ObjectInfo[]> {
   const infos = await Promise.all(alike.map((listed) => withPath(request, listed)));
-  return infos
-    .filter((info) => info !== undefined)
-    .sort((a, b) => Buffer.compare(Buffer.from(a.locator.path), Buffer.from(b.locator.path)));
+  return infos.filter((info) => info !== undefined).sort((a, b) => compareBytes(a.locator.path, b.locator.path));
 }
 
 /** Undefined for what is no object of ours, and for one that was deleted before it could say its path. */
