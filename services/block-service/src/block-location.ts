@@ -26,16 +26,27 @@ export class BlockLocation {
   /**
    * Asks the storage, each time anew, since another one may have come in its place. Blocks are served also where it does
    * not say.
+   *
+   * @param check looks whether the storage answers all that will be asked of it: at first, since more rights are needed than
+   *   to say this, and whenever it does not say; what it throws passes as it is
    */
-  async find(signal: AbortSignal, ask: () => Promise<Locator>): Promise<void> {
+  async find(ask: () => Promise<Locator>, check: () => Promise<void> = async () => {}): Promise<void> {
+    const isKnown = this.#found !== undefined;
+    if (!isKnown) await check();
     try {
-      this.#found = await ask();
-      if (!this.#wasAsked) this.#log.info({ location: formatLocator(this.#found) }, "keeps its blocks here");
+      this.#keep(await ask());
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (isKnown) await check();
       const why = Error.isError(error) ? error.message : String(error);
       if (!this.#wasAsked) this.#log.warn({ error: why }, "cannot say where it keeps its blocks");
     }
     this.#wasAsked = true;
+  }
+
+  #keep(found: Locator): void {
+    const location = formatLocator(found);
+    const before = this.#found && formatLocator(this.#found);
+    if (location !== before) this.#log.info({ location }, "keeps its blocks here");
+    this.#found = found;
   }
 }

@@ -18,7 +18,6 @@ import { type Opened, Opening } from "@graviton/service/opening";
 import type { ServiceContext, ServiceDefinition } from "@graviton/service/run-service";
 import packageFacts from "../package.json" with { type: "json" };
 import { BlockLocation } from "./block-location.ts";
-import { folderId } from "./folder-id.ts";
 import { folderLocation, memoryLocation, s3Location } from "./location.ts";
 
 interface Stores {
@@ -65,9 +64,9 @@ async function openS3(...[{ config, metrics }, location]: Parts): Promise<Opened
   const store = opened.use(new CasBlockStore("S3BlockStore", new S3BlockDriver(bucket)));
   return {
     stores: { blocks: observed(store, "S3BlockStore", observeStores(metrics, "s3")) },
-    check: async (signal) => {
-      await bucket.check(signal);
-      await location.find(signal, async () => s3Location(config, await storageId(bucket, signal)));
+    check: (signal) => {
+      const ask = async () => s3Location(config, await storageId(bucket, signal));
+      return location.find(ask, () => bucket.check(signal));
     },
     owned: opened.move(),
   };
@@ -80,9 +79,9 @@ async function openFilesystem(...[{ config, metrics }, location]: Parts): Promis
   const store = opened.use(new CasBlockStore("FilesystemBlockStore", driver));
   return {
     stores: { blocks: observed(store, "FilesystemBlockStore", observeStores(metrics, "filesystem")) },
-    check: async (signal) => {
+    check: async () => {
       await makeDataFolder(folder);
-      await location.find(signal, async () => folderLocation(folder, await folderId(folder)));
+      await location.find(async () => folderLocation(folder, await driver.id()));
     },
     owned: opened.move(),
   };
@@ -94,7 +93,7 @@ async function openMemory(...[{ metrics }, location]: Parts): Promise<Opened<Sto
   const place = memoryLocation();
   return {
     stores: { blocks: observed(store, "MemoryBlockStore", observeStores(metrics, "memory")) },
-    check: (signal) => location.find(signal, async () => place),
+    check: () => location.find(async () => place),
     owned: opened.move(),
   };
 }

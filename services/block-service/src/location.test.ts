@@ -3,11 +3,13 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { formatLocator } from "@graviton/ports/locator";
 import { RemoteBlockStore } from "@graviton/rpc/block/remote";
-import { answeringProxy } from "@graviton/s3/testing/answering-proxy";
+import { type Answerer, answeringProxy, type ProxiedRequest } from "@graviton/s3/testing/answering-proxy";
 import { describeS3 } from "@graviton/s3/testing/describe-s3";
-import { createBucket, type S3Engine } from "@graviton/s3/testing/s3-engine";
+import { createBucket } from "@graviton/s3/testing/s3-engine";
+import { ownPrefix } from "@graviton/s3/testing/s3-subject";
+import { s3Environment } from "@graviton/service/testing/s3-days";
 import { temporaryFolder } from "@graviton/service/testing/temporary-folder";
-import { startProcess, type TestProcess } from "@graviton/service/testing/test-process";
+import { startProcess, type TestProcess, until } from "@graviton/service/testing/test-process";
 import { describe, expect, jest, test } from "@jest/globals";
 import { blockService } from "./block-service.ts";
 
@@ -54,30 +56,53 @@ describeS3(
   "A block service",
   (s3) => {
     test("says the same of one bucket, and something else by another prefix or endpoint.", async () => {
-      const prefix = ownPrefix();
-      const first = await locationOn(environmentOf(s3(), prefix));
+      const { prefix } = ownPrefix(s3());
+      const first = await locationOn(s3Environment(s3(), prefix));
       expect(first).toMatch(new RegExp(`^s3://${s3().bucket}/${prefix}blocks/[0-9a-f]{32}$`));
-      expect(await locationOn(environmentOf(s3(), prefix))).toBe(first);
-      expect(await locationOn(environmentOf(s3(), ownPrefix()))).not.toBe(first);
+      expect(await locationOn(s3Environment(s3(), prefix))).toBe(first);
+      expect(await locationOn(s3Environment(s3()))).not.toBe(first);
       await using elsewhere = await answeringProxy(s3().endpoint);
-      expect(await locationOn(environmentOf({ ...s3(), endpoint: elsewhere.endpoint }, prefix))).not.toBe(first);
+      expect(await locationOn(s3Environment({ ...s3(), endpoint: elsewhere.endpoint }, prefix))).not.toBe(first);
     });
 
     test("says something else of another S3 that has come to the same endpoint.", async () => {
-      const prefix = ownPrefix();
       await using proxy = await answeringProxy(s3().endpoint);
-      const environment = environmentOf({ ...s3(), endpoint: proxy.endpoint }, prefix);
-      const first = await locationOn(environment);
-      proxy.answer = async (request) => {
-        const isId = request.method === "GET" && request.url.pathname.endsWith("blocks/id");
-        return isId ? { status: 200, headers: { "content-length": 5 }, body: "other" } : request.forward();
+      await using process = await startProcess(blockService, s3Environment({ ...s3(), endpoint: proxy.endpoint }));
+      await process.ready();
+      const first = await locationOf(process);
+      const asked: boolean[] = [];
+      const come = (comes: Answerer) => {
+        proxy.answer = async (request) => {
+          asked.push(isId(request));
+          return comes(request);
+        };
       };
-      expect(await locationOn(environment)).not.toBe(first);
+      const other = { status: 200, headers: { "content-length": 5 }, body: "other" };
+      come(async (request) => (isId(request) ? other : request.forward()));
+      const second = await until(
+        () => locationOf(process),
+        (location) => location !== first,
+      );
+      come((request) => request.forward());
+      await until(
+        () => locationOf(process),
+        (location) => location === first,
+      );
+      // To read the id is all that it costs to see that S3 is there.
+      expect(asked).toEqual(asked.map(() => true));
+      const said = process.lines.map(({ location }) => location).filter((location) => location !== undefined);
+      expect(said).toEqual([first, second, first]);
+    });
+
+    test("serves blocks, and says nothing, where S3 refuses to give the id.", async () => {
+      await using proxy = await answeringProxy(s3().endpoint);
+      proxy.answer = async (request) => (isId(request) ? { status: 403 } : request.forward());
+      expect(await locationOn(s3Environment({ ...s3(), endpoint: proxy.endpoint }))).toBe(undefined);
     });
 
     test("says that it cannot be asked while S3 is away at the start, and where its blocks are afterwards.", async () => {
       const engine = { ...s3(), bucket: `test-${randomBytes(8).toString("hex")}` };
-      await using process = await startProcess(blockService, environmentOf(engine, ownPrefix()));
+      await using process = await startProcess(blockService, s3Environment(engine));
       await process.unready();
       await expect(locationOf(process)).rejects.toMatchObject({ reason: "UNAVAILABLE" });
       await createBucket(engine);
@@ -87,6 +112,11 @@ describeS3(
   },
   ["versitygw"],
 );
+
+/** Whether it asks for the id of the storage. */
+function isId({ method, url }: ProxiedRequest): boolean {
+  return method === "GET" && url.pathname.endsWith("blocks/id");
+}
 
 /** What a process says, once it serves. */
 async function locationOn(environment: Readonly<Record<string, string>>): Promise<string | undefined> {
@@ -99,20 +129,4 @@ async function locationOf(process: TestProcess): Promise<string | undefined> {
   await using blocks = new RemoteBlockStore(process.channel);
   const location = await blocks.location();
   return location && formatLocator(location);
-}
-
-function environmentOf({ endpoint, bucket, accessKeyId, secretAccessKey }: S3Engine, prefix: string) {
-  return {
-    GRAVITON_BLOCK_BACKEND: "s3",
-    GRAVITON_S3_ENDPOINT: endpoint,
-    GRAVITON_S3_BUCKET: bucket,
-    GRAVITON_S3_ACCESS_KEY_ID: accessKeyId,
-    GRAVITON_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    GRAVITON_S3_PREFIX: prefix,
-  };
-}
-
-/** A prefix that nobody else uses. */
-function ownPrefix(): string {
-  return `test-${randomBytes(8).toString("hex")}/`;
 }

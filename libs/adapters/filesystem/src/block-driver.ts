@@ -14,6 +14,7 @@ import { Format } from "./format.ts";
 import { openBlocksMax, presenceChecksMax } from "./limits.ts";
 import { Slots } from "./slots.ts";
 import { Staging } from "./staging.ts";
+import { storageId } from "./storage-id.ts";
 
 /**
  * One file per block, `blocks/<first two digits of the digest>/<algorithm>-<digest>-<size>`, and nothing else: the files
@@ -82,6 +83,12 @@ export class FilesystemBlockDriver implements BlockDriver {
   async remove(key: Key, signal?: AbortSignal): Promise<void> {
     checkCall({ signal });
     await translated(this.#root, formatKey(key), () => this.#remove(key));
+  }
+
+  /** What {@link storageId} says of the folder. */
+  id(): Promise<string> {
+    const parts = { root: this.#root, files: this.#files, folders: this.#folders, staging: this.#staging };
+    return translated(this.#root, undefined, () => storageId(parts));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

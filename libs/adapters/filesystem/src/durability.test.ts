@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { keyOf } from "@graviton/cas/hasher";
@@ -13,6 +13,7 @@ const bytes = Buffer.from("a block of bytes");
 const key = keyOf("blake3", bytes);
 const old = Buffer.from("the old version");
 const fresh = Buffer.from("the new version, which is longer");
+const idLine = expect.stringMatching(/^[0-9a-f]{32}\n$/);
 const locator: Locator = { scheme: "fs", bucket: "photos", path: "2024/june/cat.jpg" };
 const copied: Locator = { ...locator, path: "2025/copy.jpg" };
 
@@ -42,6 +43,13 @@ const scenarios: Record<string, () => Scenario> = {
     work: async (watch) => (await FilesystemBlockDriver.open(folder, watchedFiles(watch))).write(key, bytes),
     expectWhole: async () => expect([undefined, text(bytes)]).toContain(text(await readBlock())),
     expectDone: async () => expect(text(await readBlock())).toBe(text(bytes)),
+  }),
+  "making of an id": () => ({
+    temporary: "temporary",
+    prepare: async () => void (await FilesystemBlockDriver.open(folder)),
+    work: async (watch) => void (await (await FilesystemBlockDriver.open(folder, watchedFiles(watch))).id()),
+    expectWhole: async () => expect([undefined, idLine]).toContainEqual(await readId()),
+    expectDone: async () => expect(await readId()).toEqual(idLine),
   }),
   "put that replaces an object": () => ({
     temporary: ".graviton/temporary",
@@ -189,6 +197,10 @@ function recorder(): { watch: Watch; log: string[] } {
 
 async function temporaryFiles(scenario: Scenario): Promise<string[]> {
   return readdir(join(folder, scenario.temporary)).catch(() => []);
+}
+
+async function readId(): Promise<string | undefined> {
+  return readFile(join(folder, "id"), "utf8").catch(() => undefined);
 }
 
 async function readBlock(): Promise<Uint8Array | undefined> {

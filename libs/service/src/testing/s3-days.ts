@@ -13,7 +13,7 @@ export function describeS3Days(subject: ServiceSubject): void {
 
   describeS3(`The ${definition.name}`, (s3, kind, own) => {
     test("serves on s3, says so in its metrics, and drains", async () => {
-      await expectToServe(subject, "s3", environmentOf(s3()));
+      await expectToServe(subject, "s3", s3Environment(s3()));
     });
 
     test("says that S3 refuses the credentials, and never which", async () => {
@@ -53,7 +53,7 @@ export function describeS3Days(subject: ServiceSubject): void {
   });
 
   function start(engine: S3Engine): Promise<TestProcess> {
-    return startProcess(definition, { [variable]: "s3", ...environmentOf(engine) });
+    return startProcess(definition, { [variable]: "s3", ...s3Environment(engine) });
   }
 
   /** Expects the process to live, to say why it does not serve, and to answer calls with the same. */
@@ -73,13 +73,16 @@ export function describeS3Days(subject: ServiceSubject): void {
   }
 }
 
-/** A prefix that nobody else uses. */
-function environmentOf({ endpoint, bucket, accessKeyId, secretAccessKey }: S3Engine): Record<string, string> {
+/** What tells a process its S3; by default with a prefix that nobody else uses. */
+export function s3Environment(
+  { endpoint, bucket, accessKeyId, secretAccessKey }: S3Engine,
+  prefix = `test-${randomBytes(8).toString("hex")}/`,
+): Record<string, string> {
   return {
     GRAVITON_S3_ENDPOINT: endpoint,
     GRAVITON_S3_BUCKET: bucket,
     GRAVITON_S3_ACCESS_KEY_ID: accessKeyId,
     GRAVITON_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    GRAVITON_S3_PREFIX: `test-${randomBytes(8).toString("hex")}/`,
+    GRAVITON_S3_PREFIX: prefix,
   };
 }
