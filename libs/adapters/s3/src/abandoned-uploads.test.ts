@@ -1,14 +1,13 @@
-import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
+import { CreateMultipartUploadCommand } from "@aws-sdk/client-s3";
 import type { Locator } from "@graviton/ports/locator";
 import { expect, test } from "@jest/globals";
 import { AbandonedUploads } from "./abandoned-uploads.ts";
 import { S3Bucket } from "./bucket.ts";
 import { abandonedMsMin } from "./limits.ts";
 import { keyOf } from "./object-keys.ts";
-import { S3ObjectStore } from "./object-store.ts";
 import { answeringProxy, type ProxiedRequest } from "./testing/answering-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
-import { type OwnConfig, ownPrefix, withClient } from "./testing/s3-subject.ts";
+import { type OwnConfig, openObjects, ownPrefix, uploadsOf, withClient } from "./testing/s3-subject.ts";
 
 const mebibyte = 1024 ** 2;
 const locator: Locator = { scheme: "s3", bucket: "b", path: "large" };
@@ -24,15 +23,37 @@ describeS3(
       for (const key of [own, foreign]) await begin(config, key);
       await using bucket = S3Bucket.open(config);
       await new AbandonedUploads(bucket, () => Date.now() + abandonedMsMin - minute).remove();
-      expect(await uploadsOf(config)).toEqual([foreign, own]);
+      expect(await uploadsOf(config, config.prefix)).toEqual([foreign, own]);
       await new AbandonedUploads(bucket, () => Date.now() + abandonedMsMin + minute).remove();
-      expect(await uploadsOf(config)).toEqual([foreign]);
+      expect(await uploadsOf(config, config.prefix)).toEqual([foreign]);
+    });
+
+    test("They are looked for once a day.", async () => {
+      await using proxy = await answeringProxy(s3().endpoint);
+      await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+      let now = Date.now();
+      await using uploads = new AbandonedUploads(bucket, () => now);
+      let asked = 0;
+      proxy.answer = async () => {
+        asked += 1;
+        return { status: 403 };
+      };
+      for (const [laterMs, times] of [
+        [0, 1],
+        [abandonedMsMin - 1, 1],
+        [1, 2],
+        [1, 2],
+      ] as const) {
+        now += laterMs;
+        await uploads.removeDaily();
+        expect(asked).toBe(times);
+      }
     });
 
     test("The first put in parts has them removed, and not its own.", async () => {
       const config = ownPrefix(s3());
       await using proxy = await answeringProxy(s3().endpoint);
-      await using opened = open({ ...config, endpoint: proxy.endpoint });
+      await using store = openObjects({ ...config, endpoint: proxy.endpoint });
       const old = { key: keyOf(config.prefix, { ...locator, path: "old" }), id: "" };
       old.id = await begin(config, old.key);
       const removed = Promise.withResolvers<void>();
@@ -42,25 +63,25 @@ describeS3(
         if (request.method === "DELETE") removed.resolve();
         return answer;
       };
-      await opened.store.put(locator, bytes(6 * mebibyte));
+      await store.put(locator, bytes(6 * mebibyte));
       await removed.promise;
-      expect(await uploadsOf(config)).toEqual([]);
-      expect((await opened.store.head(locator)).size).toBe(6 * mebibyte);
+      expect(await uploadsOf(config, config.prefix)).toEqual([]);
+      expect((await store.head(locator)).size).toBe(6 * mebibyte);
     });
 
     test.each(["refuses to list them", "does not answer"])(
       "A put is put, and a store closed, where S3 %s.",
       async (what) => {
         await using proxy = await answeringProxy(s3().endpoint);
-        await using opened = open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+        await using store = openObjects({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
         let asked = 0;
         proxy.answer = async (request) => {
           if (!isListing(request)) return request.forward();
           asked += 1;
           return what === "does not answer" ? new Promise(() => {}) : { status: 403 };
         };
-        await opened.store.put(locator, bytes(6 * mebibyte));
-        await opened.store.put(locator, bytes(6 * mebibyte));
+        await store.put(locator, bytes(6 * mebibyte));
+        await store.put(locator, bytes(6 * mebibyte));
         expect(asked).toBe(1);
       },
     );
@@ -76,7 +97,7 @@ describeS3(
         const page = Number(searchParams.get("upload-id-marker") ?? 0) + 1;
         return { status: 200, body: method === "DELETE" ? "" : pageOf({ key, id: String(page) }, page === 3) };
       };
-      await new AbandonedUploads(bucket, Date.now).remove();
+      await new AbandonedUploads(bucket).remove();
       expect(removed).toEqual(["1", "2", "3"]);
     });
   },
@@ -95,12 +116,6 @@ function isListing({ method, url }: ProxiedRequest): boolean {
   return method === "GET" && url.searchParams.has("uploads");
 }
 
-function open(config: OwnConfig) {
-  const bucket = S3Bucket.open(config);
-  const store = new S3ObjectStore(bucket, { partBytes: 5 * mebibyte, close: () => bucket[Symbol.asyncDispose]() });
-  return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
-}
-
 async function* bytes(count: number): AsyncGenerator<Uint8Array> {
   yield Buffer.alloc(count);
 }
@@ -109,12 +124,4 @@ async function* bytes(count: number): AsyncGenerator<Uint8Array> {
 async function begin(config: OwnConfig, key: string): Promise<string> {
   const command = new CreateMultipartUploadCommand({ Bucket: config.bucket, Key: key });
   return (await withClient(config, (client) => client.send(command))).UploadId ?? "";
-}
-
-/** The keys of the uploads that are neither complete nor removed. */
-function uploadsOf({ bucket, prefix, ...config }: OwnConfig): Promise<string[]> {
-  return withClient({ bucket, ...config }, async (client) => {
-    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
-    return Uploads.map(({ Key = "" }) => Key).sort();
-  });
 }

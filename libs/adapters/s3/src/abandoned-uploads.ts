@@ -19,18 +19,23 @@ export class AbandonedUploads implements AsyncDisposable {
   readonly #bucket: S3Bucket;
   readonly #now: () => number;
   readonly #stop = new AbortController();
-  #removing: Promise<void> | undefined;
+  #begunAt = Number.NEGATIVE_INFINITY;
+  #removing = Promise.resolve();
 
   /** @param now the clock, in milliseconds since 1970 */
-  constructor(bucket: S3Bucket, now: () => number) {
+  constructor(bucket: S3Bucket, now: () => number = Date.now) {
     this.#bucket = bucket;
     this.#now = now;
   }
 
-  /** Begins to remove those of objects that began a day ago, the first time that it is called. */
-  removeOnce(): void {
-    // What stays costs space until another process comes by.
-    this.#removing ??= this.remove().catch(() => {});
+  /** As {@link remove}, unless that was begun within the last day. Never fails: what stays costs space for another day. */
+  removeDaily(): Promise<void> {
+    const now = this.#now();
+    if (now - this.#begunAt >= abandonedMsMin) {
+      this.#begunAt = now;
+      this.#removing = this.#removing.then(() => this.remove()).catch(() => {});
+    }
+    return this.#removing;
   }
 
   /** Removes those of objects that began a day ago. */

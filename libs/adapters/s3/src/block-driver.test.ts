@@ -10,6 +10,7 @@ import { overGrpc } from "@graviton/rpc/over-grpc";
 import { expect, test } from "@jest/globals";
 import { S3BlockDriver } from "./block-driver.ts";
 import { S3Bucket } from "./bucket.ts";
+import { answeringProxy, isConditional } from "./testing/answering-proxy.ts";
 import { conditionProxy } from "./testing/condition-proxy.ts";
 import { cuttingProxy } from "./testing/cutting-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
@@ -75,6 +76,26 @@ describeS3("S3BlockStore", (s3, kind) => {
     }
   });
 
+  test("A new block costs one request also where the first look whether S3 heeds conditions failed.", async () => {
+    await using proxy = await answeringProxy(s3().endpoint);
+    await using bucket = S3Bucket.open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
+    const driver = new S3BlockDriver(bucket);
+    let conditions = 0;
+    let asked: string[] = [];
+    proxy.answer = async (request) => {
+      asked.push(request.method);
+      if (isConditional(request)) conditions += 1;
+      return isConditional(request) && conditions === 1 ? incompleteBody : request.forward();
+    };
+    for (const text of ["first", "second"]) expect(await add(driver, text)).toBe(true);
+    expect(conditions).toBe(2);
+    for (const text of ["third", "fourth"]) {
+      asked = [];
+      expect(await add(driver, text)).toBe(true);
+      expect(asked).toEqual(["PUT"]);
+    }
+  });
+
   test.each(["ignored", "broken", 400, 403, 501, 503] as const)(
     "A block is new once, and costs as little as can be, where conditions end in: %s.",
     async (treatment) => {
@@ -126,6 +147,9 @@ describeS3("S3BlockStore", (s3, kind) => {
     expect(proxy.openMost).toBeLessThanOrEqual(8);
   });
 });
+
+/** What S3 answers to a body that broke off on its way. */
+const incompleteBody = { status: 400, body: "<Error><Code>IncompleteBody</Code></Error>" };
 
 function add(driver: S3BlockDriver, text: string): Promise<boolean> {
   const bytes = Buffer.from(text);

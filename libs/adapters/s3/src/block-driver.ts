@@ -1,11 +1,11 @@
 import { crc32 } from "node:zlib";
-import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import type { BlockDriver } from "@graviton/ports/block-store";
 import type { Key } from "@graviton/ports/key";
 import { hasReason } from "@graviton/ports/storage-error";
 import { readBody } from "./body.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { absence, isConnectionBroken, isPreconditionFailed, statusOf } from "./errors.ts";
+import { absence, isConnectionBroken, isPreconditionFailed, refusesCondition } from "./errors.ts";
 import { blockReadsMax, blocksAtOnce, offersAgainMax, questionsAtOnce } from "./limits.ts";
 import { hashedAs } from "./payload-hash.ts";
 
@@ -53,9 +53,8 @@ export class S3BlockDriver implements BlockDriver {
   /** Again when the connection breaks midway: blocks are small enough to be read from the start. */
   async read(key: Key, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     for (let attempt = 1; ; attempt += 1) {
-      const body = await this.#bucket.body({ Key: this.#keyOf(key) }, signal, absence);
-      if (body === "unclear") await this.#bucket.expectThere(signal);
-      if (typeof body === "string") return undefined;
+      const body = await this.#bucket.body({ Key: this.#keyOf(key) }, signal);
+      if (body === undefined) return undefined;
       try {
         // One byte more than there should be, so that an object that grew is not taken for the block.
         return await readBody(body, key.size + 1, signal);
@@ -93,9 +92,7 @@ export class S3BlockDriver implements BlockDriver {
   }
 
   async remove(key: Key, signal?: AbortSignal): Promise<void> {
-    const command = new DeleteObjectCommand({ Bucket: this.#bucket.name, Key: this.#keyOf(key) });
-    const answer = await this.#bucket.answer(command, signal, absence);
-    if (answer === "unclear") await this.#bucket.expectThere(signal);
+    await this.#bucket.remove(this.#keyOf(key), signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -142,12 +139,8 @@ export class S3BlockDriver implements BlockDriver {
 /** What became of a block that was to be added on the condition that it is not there. */
 type Addition = "added" | "there" | "refused" | "unclear";
 
-/** A refusal of another cause is met again by what is done instead. */
 function whyNotAdded(error: unknown): Exclude<Addition, "added"> | undefined {
   if (isPreconditionFailed(error)) return "there";
   if (isConnectionBroken(error)) return "unclear";
-  return refusals.has(statusOf(error) ?? 0) ? "refused" : undefined;
+  return refusesCondition(error) ? "refused" : undefined;
 }
-
-/** How S3s say that they know no such condition, or do not let it pass. */
-const refusals = new Set([400, 403, 405, 501]);

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import {
   type $Command,
+  DeleteObjectCommand,
   GetObjectCommand,
   type GetObjectCommandInput,
   ListObjectsV2Command,
@@ -11,7 +12,7 @@ import {
   type ServiceOutputTypes,
 } from "@aws-sdk/client-s3";
 import { checkS3Config, type S3Config } from "./config.ts";
-import { isWriteConflict, s3Error } from "./errors.ts";
+import { absence, isWriteConflict, s3Error } from "./errors.ts";
 import { bucketSeenMs, conflictAttemptsMax, conflictPauseMs } from "./limits.ts";
 import { payloadHashHeader } from "./payload-hash.ts";
 import { Slots } from "./slots.ts";
@@ -126,6 +127,21 @@ export class S3Bucket implements AsyncDisposable {
     }
   }
 
+  /** Sends a request about one object; undefined where there is no such object. */
+  async find<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: S3Command<Input, Output>,
+    signal?: AbortSignal,
+  ): Promise<Output | undefined> {
+    const answer = await this.answer(command, signal, absence);
+    if (answer === "unclear") await this.expectThere(signal);
+    return typeof answer === "string" ? undefined : answer;
+  }
+
+  /** Removes an object, if it is there. */
+  async remove(Key: string, signal?: AbortSignal): Promise<void> {
+    await this.find(new DeleteObjectCommand({ Bucket: this.name, Key }), signal);
+  }
+
   /** Sends a request that may meet a concurrent one, and then again. */
   async answerInTheEnd<Input extends ServiceInputTypes, Output extends ServiceOutputTypes, Answer>(
     command: () => S3Command<Input, Output>,
@@ -141,15 +157,16 @@ export class S3Bucket implements AsyncDisposable {
   }
 
   /**
-   * Asks for the bytes of an object. The connection is free again once the body is read, broken or destroyed.
+   * Asks for the bytes of an object; undefined where there is no such object. The connection is free again once the body is
+   * read, broken or destroyed.
    *
    * @param expected as for {@link answer}
    */
-  async body<Answer>(
+  async body<Answer = never>(
     input: Omit<GetObjectCommandInput, "Bucket">,
     signal: AbortSignal | undefined,
-    expected: (error: unknown) => Answer | undefined,
-  ): Promise<S3Body | Answer> {
+    expected: (error: unknown) => Answer | undefined = () => undefined,
+  ): Promise<S3Body | Answer | undefined> {
     const held = [await this.#bodies.take(signal)];
     const give = () => {
       for (const slot of held) slot();
@@ -172,9 +189,13 @@ export class S3Bucket implements AsyncDisposable {
       return { stream, size: ContentLength, offset: firstByteOf(ContentRange), etag: ETag };
     } catch (error) {
       give();
-      const answer = signal?.aborted ? undefined : expected(error);
+      if (signal?.aborted) throw s3Error(error, signal);
+      const answer = expected(error);
       if (answer !== undefined) return answer;
-      throw s3Error(error, signal);
+      const absent = absence(error);
+      if (absent === undefined) throw s3Error(error, signal);
+      if (absent === "unclear") await this.expectThere(signal);
+      return undefined;
     }
   }
 

@@ -62,7 +62,9 @@ export function checkS3Config(config: S3Config): CheckedS3Config {
       // The SDK's defaults are headers that several S3s refuse.
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
-      requestHandler: new RequestHandler({ ...times, httpAgent: pool, httpsAgent: pool }),
+      // Whether a large body is wanted would cost a round trip each.
+      expectContinueHeader: false,
+      requestHandler: new RequestHandler({ ...times, pool }),
       ...(endpoint === undefined ? {} : { endpoint: checkEndpoint(endpoint) }),
       ...(credentials === undefined ? {} : { credentials }),
     },

@@ -71,13 +71,24 @@ export function isUploadGone(error: unknown): boolean {
   return Error.isError(error) && error.name === "NoSuchUpload";
 }
 
+/** True where S3 says that it cannot do now what it was asked for, and nothing of whether it did before. */
+export function isServersFault(error: unknown): boolean {
+  const status = statusOf(error) ?? 0;
+  return status === 429 || status >= 500;
+}
+
+/** True for what the credentials do not allow. */
+export function isForbidden(error: unknown): boolean {
+  return statusOf(error) === 403;
+}
+
 /** True for a range that lies beyond the end of an object. */
 export function isBeyondEnd(error: unknown): boolean {
   return statusOf(error) === 416;
 }
 
 /** The HTTP status of S3's answer; undefined when there was none. */
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   const metadata = (error as { $metadata?: { httpStatusCode?: unknown } } | undefined)?.$metadata;
   return typeof metadata?.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
 }

@@ -82,10 +82,10 @@ export const partDoublingsMax = 3;
 /** Parts of one object that are in memory at once: on their way, or being gathered. */
 export const partsAtOnce = 2;
 
-/** How old an upload is when nobody is at it any more, in milliseconds: a day. */
+/** How old an upload is when nobody is at it any more, and how often such ones are looked for, in milliseconds: a day. */
 export const abandonedMsMin = 24 * 60 * 60 * 1000;
 
-/** Pages of 1,000 uploads that are looked through for such ones: what is beyond is found next time. */
+/** Pages of 1,000 uploads that are looked through for such ones: what is beyond is found once these are gone. */
 export const abandonedPagesMax = 100;
 
 /** The largest object that one request copies. Of a larger one S3 copies parts side by side, and is not silent for long. */

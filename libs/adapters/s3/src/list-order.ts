@@ -1,12 +1,13 @@
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import type { S3Bucket } from "./bucket.ts";
+import { isForbidden } from "./errors.ts";
 import { listPageObjects } from "./limits.ts";
 import { listPages } from "./list-pages.ts";
 import { listedInDisorder } from "./object-errors.ts";
 import { objectsIn } from "./object-keys.ts";
 
 /** The order of keys: that of their bytes, or of the names in each folder. */
-export type KeyOrder = "bytes" | "names";
+type KeyOrder = "bytes" | "names";
 
 /** The same keys in either order. No locator's bucket has such a name, so that no listing of objects shows them. */
 const inOrder: Readonly<Record<KeyOrder, readonly string[]>> = {
@@ -28,8 +29,8 @@ export class ListOrder {
   }
 
   /**
-   * That of the names where it cannot be found out, for want of a right to write: who takes it for that is slower where it
-   * is that of the bytes, and not wrong.
+   * That of the names where it cannot be found out: who takes it for that is slower where it is that of the bytes, and not
+   * wrong. It is looked for again next time, but not where nothing may be written.
    *
    * @throws StorageError UNSUPPORTED where it is neither
    */
@@ -53,7 +54,8 @@ export class ListOrder {
 
   async #lookAfterWriting(signal: AbortSignal | undefined): Promise<KeyOrder | undefined> {
     try {
-      await Promise.all(inOrder.bytes.map((key) => this.#write(key, signal)));
+      const allowed = await Promise.all(inOrder.bytes.map((key) => this.#write(key, signal)));
+      if (allowed.includes(false)) return "names";
     } catch (error) {
       if (signal?.aborted) throw error;
       return undefined;
@@ -61,10 +63,12 @@ export class ListOrder {
     return this.#look(signal);
   }
 
-  async #write(key: string, signal: AbortSignal | undefined): Promise<void> {
+  /** False where that is forbidden. */
+  async #write(key: string, signal: AbortSignal | undefined): Promise<boolean> {
     const Key = this.#source.folder + key;
     const command = () => new PutObjectCommand({ Bucket: this.#bucket.name, Key, Body: Buffer.alloc(0) });
-    await this.#bucket.answerInTheEnd(command, signal, () => undefined);
+    const answer = await this.#bucket.answerInTheEnd(command, signal, (error) => isForbidden(error) || undefined);
+    return answer !== true;
   }
 
   get #source() {

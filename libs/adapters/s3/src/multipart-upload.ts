@@ -7,10 +7,10 @@ import {
 } from "@aws-sdk/client-s3";
 import type { ByteSpan } from "@graviton/ports/byte-range";
 import type { S3Bucket } from "./bucket.ts";
-import { attemptsOf, isAnswerLost, isUploadGone, s3Error } from "./errors.ts";
+import { attemptsOf, isAnswerLost, isServersFault, isUploadGone, s3Error } from "./errors.ts";
 import { abandonMsMax, partsAtOnce } from "./limits.ts";
 import type { Patience } from "./patience.ts";
-import type { UploadEnd } from "./put-outcome.ts";
+import type { PutAnswer, UploadEnd } from "./put-outcome.ts";
 import { conditionOf, type PutTarget, refusalOf } from "./put-target.ts";
 
 /** The object that a part is copied from. */
@@ -86,15 +86,15 @@ export class MultipartUpload {
       MultipartUpload: { Parts: parts },
     });
     this.#undecided = true;
-    const end = await this.#bucket.answer(command, this.#patience.signal, (error) => this.#refused(error));
-    const { answer, sure } = "answer" in end ? end : { answer: { etag: end.ETag }, sure: isOver(end) };
-    this.#undecided = !sure;
-    return { answer, sure };
+    const said = await this.#bucket.answer(command, this.#patience.signal, (error) => ({ error }));
+    const end = "error" in said ? said.error : said;
+    this.#undecided = mayBeAtIt(end);
+    return { answer: "error" in said ? this.#refusal(said.error) : { etag: said.ETag }, sure: isOver(end) };
   }
 
   /**
    * Removes what S3 has of it, unless S3 may be making an object of that: some would lose the object with its parts. Never
-   * fails. What stays behind is removed a day later.
+   * fails. What stays behind becomes an abandoned upload.
    */
   async abandon(): Promise<void> {
     this.#patience.lose();
@@ -104,9 +104,8 @@ export class MultipartUpload {
     await this.#bucket.send(command, AbortSignal.timeout(abandonMsMax)).catch(() => {});
   }
 
-  #refused(error: unknown): UploadEnd {
-    const refusal = refusalOf(this.#target, error) ?? s3Error(error);
-    return { answer: { refusal }, sure: isOver(error) };
+  #refusal(error: unknown): PutAnswer {
+    return { refusal: refusalOf(this.#target, error) ?? s3Error(error) };
   }
 
   async #start(send: (part: { readonly PartNumber: number }) => Promise<string | undefined>): Promise<void> {
@@ -127,4 +126,9 @@ export class MultipartUpload {
 function isOver(end: unknown): boolean {
   if (isAnswerLost(end)) return false;
   return attemptsOf(end) === 1 || (Error.isError(end) && !isUploadGone(end));
+}
+
+/** Also where the last answer is only that S3 cannot be asked just now: an earlier one may be lost. */
+function mayBeAtIt(end: unknown): boolean {
+  return !isOver(end) || (attemptsOf(end) > 1 && isServersFault(end));
 }

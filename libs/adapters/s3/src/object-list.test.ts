@@ -1,11 +1,10 @@
 import type { Locator } from "@graviton/ports/locator";
 import { expect, test } from "@jest/globals";
-import { S3Bucket } from "./bucket.ts";
-import { S3ObjectStore } from "./object-store.ts";
+import type { S3ObjectStore } from "./object-store.ts";
 import { type AnsweringProxy, answeringProxy } from "./testing/answering-proxy.ts";
 import { describeS3, type TestS3 } from "./testing/describe-s3.ts";
 import { byFolder, listOrderProxy } from "./testing/list-order-proxy.ts";
-import { type OwnConfig, ownPrefix } from "./testing/s3-subject.ts";
+import { type OwnConfig, openObjects, ownPrefix } from "./testing/s3-subject.ts";
 
 const at = (path: string): Locator => ({ scheme: "s3", bucket: "b", path });
 /** As long as a key may be without being cut. */
@@ -27,13 +26,13 @@ describeS3(
     ])("is whole and in order, by prefix and in pages, of %s.", async (_, order) => {
       const config = await withPaths(ownPrefix(s3()));
       await using proxy = order ? await listOrderProxy(s3(), order) : await readOnlyProxy(s3());
-      await using opened = open({ ...config, endpoint: proxy.endpoint });
+      await using store = openObjects({ ...config, endpoint: proxy.endpoint });
       for (const prefix of ["", "a-", "a/b", "photos", "é/"]) {
         const expected = paths.filter((path) => path.startsWith(prefix));
-        for (const limit of [1, 1000]) expect(await pagesOf(opened.store, prefix, limit)).toEqual(expected);
+        for (const limit of [1, 1000]) expect(await pagesOf(store, prefix, limit)).toEqual(expected);
         for (const after of ["a.", "photos/3"]) {
           const left = expected.filter((path) => Buffer.compare(Buffer.from(path), Buffer.from(after)) > 0);
-          expect(await pathsOf(opened.store, prefix, { after })).toEqual(left);
+          expect(await pathsOf(store, prefix, { after })).toEqual(left);
         }
       }
     });
@@ -41,8 +40,8 @@ describeS3(
     test("of an S3 with no order to speak of is UNSUPPORTED, and misses nothing in silence.", async () => {
       const config = await withPaths(ownPrefix(s3()));
       await using proxy = await listOrderProxy(s3(), (a, b) => Buffer.compare(Buffer.from(b), Buffer.from(a)));
-      await using opened = open({ ...config, endpoint: proxy.endpoint });
-      await expect(pathsOf(opened.store, "")).rejects.toMatchObject({ reason: "UNSUPPORTED", resource: "S3" });
+      await using store = openObjects({ ...config, endpoint: proxy.endpoint });
+      await expect(pathsOf(store, "")).rejects.toMatchObject({ reason: "UNSUPPORTED", resource: "S3" });
     });
 
     // Nobody knows the order of somebody else's.
@@ -52,25 +51,43 @@ describeS3(
       async () => {
         const config = await withPaths(ownPrefix(s3()));
         await using proxy = await answeringProxy(s3().endpoint);
-        await using opened = open({ ...config, endpoint: proxy.endpoint });
-        await pathsOf(opened.store, "");
+        await using store = openObjects({ ...config, endpoint: proxy.endpoint });
+        await pathsOf(store, "");
         let requests = 0;
         proxy.answer = async (request) => {
           requests += 1;
           return request.forward();
         };
-        expect(await pathsOf(opened.store, "a")).toEqual(paths.filter((path) => path.startsWith("a")));
+        expect(await pathsOf(store, "a")).toEqual(paths.filter((path) => path.startsWith("a")));
         expect(requests).toBe(1);
       },
     );
+
+    testOnOurs.each([
+      ["not looked for again where they may not be made", 403, 0],
+      ["made as soon as they can be where they could not", 503, 2],
+    ])("needs no objects that tell the order, and these are %s (%i).", async (_, status, looksLater) => {
+      const config = await withPaths(ownPrefix(s3()));
+      await using proxy = await answeringProxy(s3().endpoint);
+      await using store = openObjects({ ...config, endpoint: proxy.endpoint });
+      proxy.answer = async (request) => (request.method === "PUT" ? { status } : request.forward());
+      expect(await pathsOf(store, "")).toEqual(paths);
+      let looks = 0;
+      proxy.answer = async (request) => {
+        if (request.url.searchParams.get("prefix")?.endsWith("_order/")) looks += 1;
+        return request.forward();
+      };
+      for (const _ of [1, 2]) expect(await pathsOf(store, "")).toEqual(paths);
+      expect(looks).toBe(looksLater);
+    });
   },
   ["versitygw"],
 );
 
 /** Puts an object at each path, without the help of any listing. */
 async function withPaths(config: OwnConfig): Promise<OwnConfig> {
-  await using opened = open(config);
-  await Promise.all(paths.map((path) => opened.store.put(at(path), once())));
+  await using store = openObjects(config);
+  await Promise.all(paths.map((path) => store.put(at(path), once())));
   return config;
 }
 
@@ -79,12 +96,6 @@ async function readOnlyProxy({ endpoint }: TestS3): Promise<AnsweringProxy> {
   const proxy = await answeringProxy(endpoint);
   proxy.answer = async (request) => (request.method === "PUT" ? { status: 403 } : request.forward());
   return proxy;
-}
-
-function open(config: OwnConfig) {
-  const bucket = S3Bucket.open(config);
-  const store = new S3ObjectStore(bucket, { close: () => bucket[Symbol.asyncDispose]() });
-  return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
 
 async function pathsOf(store: S3ObjectStore, prefix: string, options = {}): Promise<string[]> {

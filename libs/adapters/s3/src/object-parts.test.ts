@@ -1,18 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import { formatLocator, type Locator } from "@graviton/ports/locator";
 import { StorageError } from "@graviton/ports/storage-error";
 import { expect, test } from "@jest/globals";
-import { S3Bucket } from "./bucket.ts";
 import { partBytesDefault, partsAtOnce } from "./limits.ts";
 import { keyOf } from "./object-keys.ts";
-import { S3ObjectStore } from "./object-store.ts";
+import type { S3ObjectStore } from "./object-store.ts";
 import { partBytesOf, partsBytesMax, partsOf } from "./parts.ts";
+import { answeringProxy } from "./testing/answering-proxy.ts";
 import { cuttingProxy } from "./testing/cutting-proxy.ts";
 import { describeS3 } from "./testing/describe-s3.ts";
-import { type OwnConfig, ownPrefix, withClient } from "./testing/s3-subject.ts";
+import { openObjects, ownPrefix, uploadsOf } from "./testing/s3-subject.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -24,109 +23,131 @@ const large = randomBytes(13 * mebibyte);
 
 describeS3("Objects in parts", (s3) => {
   test("A stream longer than a part is put as several, and read as one.", async () => {
-    await using opened = open(ownPrefix(s3()));
-    const info = await opened.store.put(locator, framesOf(large, 300_000));
+    await using store = openObjects(ownPrefix(s3()), sizes);
+    const info = await store.put(locator, framesOf(large, 300_000));
     expect(info).toMatchObject({ size: large.length, etag: expect.stringMatching(/-3$/) });
-    expect(await opened.store.head(locator)).toEqual(info);
-    expect(large.equals(await readAll(opened.store))).toBe(true);
+    expect(await store.head(locator)).toEqual(info);
+    expect(large.equals(await readAll(store))).toBe(true);
   });
 
   test("A stream of exactly a part is put as one.", async () => {
-    await using opened = open(ownPrefix(s3()));
-    const info = await opened.store.put(locator, framesOf(large.subarray(0, sizes.partBytes), mebibyte));
+    await using store = openObjects(ownPrefix(s3()), sizes);
+    const info = await store.put(locator, framesOf(large.subarray(0, sizes.partBytes), mebibyte));
     expect(info).toMatchObject({ size: sizes.partBytes, etag: expect.not.stringMatching(/-1$/) });
   });
 
   test("A source that fails, or a caller that gives up, leaves the old object and no part.", async () => {
     const config = ownPrefix(s3());
-    await using opened = open(config);
+    await using store = openObjects(config, sizes);
     const broken = new StorageError("CORRUPT", "the source broke");
     // Several, since it takes luck to be late with a part that is on its way.
     const attempts = Array.from({ length: 8 }, async (_, index) => {
       const target = { ...locator, path: `large-${index}` };
-      const old = await opened.store.put(target, framesOf(Buffer.from("old"), 3));
-      const failing = opened.store.put(target, failingAfter(large, broken));
+      const old = await store.put(target, framesOf(Buffer.from("old"), 3));
+      const failing = store.put(target, failingAfter(large, broken));
       await expect(failing).rejects.toBe(broken);
       const abort = new AbortController();
-      const aborted = opened.store.put(target, silentAfter(large, abort), { signal: abort.signal });
+      const aborted = store.put(target, silentAfter(large, abort), { signal: abort.signal });
       await expect(aborted).rejects.toMatchObject({ reason: "CANCELLED" });
-      expect(await uploadsOf(config, target)).toEqual([]);
-      expect(await opened.store.head(target)).toEqual(old);
+      expect(await uploadsOf(config, keyOf(config.prefix, target))).toEqual([]);
+      expect(await store.head(target)).toEqual(old);
     });
     await Promise.all(attempts);
   });
 
   test("A put in parts that may only create is ALREADY_EXISTS when an object came meanwhile, and leaves no part.", async () => {
     const config = ownPrefix(s3());
-    await using opened = open(config);
+    await using store = openObjects(config, sizes);
     const meanwhile = async function* () {
       yield large;
-      await opened.store.put(locator, framesOf(Buffer.from("first"), 5));
+      await store.put(locator, framesOf(Buffer.from("first"), 5));
     };
-    const late = opened.store.put(locator, meanwhile(), { ifAbsent: true });
+    const late = store.put(locator, meanwhile(), { ifAbsent: true });
     await expect(late).rejects.toMatchObject({ reason: "ALREADY_EXISTS", resource: formatLocator(locator) });
-    expect((await readAll(opened.store)).toString()).toBe("first");
-    expect(await uploadsOf(config, locator)).toEqual([]);
+    expect((await readAll(store)).toString()).toBe("first");
+    expect(await uploadsOf(config, keyOf(config.prefix, locator))).toEqual([]);
   });
 
   test("An object over the limit of one request is copied in parts.", async () => {
-    await using opened = open(ownPrefix(s3()));
-    await opened.store.put(locator, framesOf(large, mebibyte));
+    await using store = openObjects(ownPrefix(s3()), sizes);
+    await store.put(locator, framesOf(large, mebibyte));
     const target = { ...locator, path: "copy" };
-    const info = await opened.store.copy(locator, target);
+    const info = await store.copy(locator, target);
     expect(info).toMatchObject({ locator: target, size: large.length, etag: expect.stringMatching(/-3$/) });
-    expect(await opened.store.head(target)).toEqual(info);
-    expect(large.equals(await readAll(opened.store, target))).toBe(true);
+    expect(await store.head(target)).toEqual(info);
+    expect(large.equals(await readAll(store, target))).toBe(true);
   });
 
   test("A put that may only create, and whose answer is lost, is a success all the same.", async () => {
     const config = ownPrefix(s3());
     await using proxy = await cuttingProxy(s3().endpoint);
-    await using opened = open({ ...config, endpoint: proxy.endpoint });
+    await using store = openObjects({ ...config, endpoint: proxy.endpoint }, sizes);
     const losing = async function* () {
       yield large.subarray(0, 1000);
       proxy.cut({ afterBytes: 0, times: 1 });
     };
-    const info = await opened.store.put(locator, losing(), { ifAbsent: true });
+    const info = await store.put(locator, losing(), { ifAbsent: true });
     expect(proxy.cuts).toBe(1);
-    expect(info).toEqual(await opened.store.head(locator));
+    expect(info).toEqual(await store.head(locator));
   });
 
   test("A reader whose connection breaks over and over gets every byte once, in order.", async () => {
     await using proxy = await cuttingProxy(s3().endpoint);
-    await using opened = open({ ...ownPrefix(s3()), endpoint: proxy.endpoint });
-    await opened.store.put(locator, framesOf(large, mebibyte));
+    await using store = openObjects({ ...ownPrefix(s3()), endpoint: proxy.endpoint }, sizes);
+    await store.put(locator, framesOf(large, mebibyte));
     proxy.cut({ afterBytes: mebibyte + 12_345, times: 10 });
-    expect(large.equals(await readAll(opened.store))).toBe(true);
+    expect(large.equals(await readAll(store))).toBe(true);
     expect(proxy.cuts).toBe(10);
   });
 
   test("Readers whose connections break, or who stop early, leave room for others within requestsMax.", async () => {
     const config = ownPrefix(s3());
     await using proxy = await cuttingProxy(s3().endpoint);
-    await using through = open({ ...config, endpoint: proxy.endpoint, requestsMax: 4 });
-    await using past = open(config);
-    await past.store.put(locator, framesOf(large, mebibyte));
+    await using through = openObjects({ ...config, endpoint: proxy.endpoint, requestsMax: 4 }, sizes);
+    await using past = openObjects(config, sizes);
+    await past.put(locator, framesOf(large, mebibyte));
     proxy.cut({ afterBytes: mebibyte, times: 5 });
-    const readers = Array.from({ length: 10 }, () => readAll(through.store));
-    const stopping = Array.from({ length: 10 }, () => readFirst(through.store));
+    const readers = Array.from({ length: 10 }, () => readAll(through));
+    const stopping = Array.from({ length: 10 }, () => readFirst(through));
     for (const read of await Promise.all(readers)) expect(large.equals(read)).toBe(true);
     await Promise.all(stopping);
     expect(proxy.cuts).toBe(5);
     expect(proxy.openMost).toBeLessThanOrEqual(4);
   });
 
+  test("Large bodies share the connections of all requests, within requestsMax.", async () => {
+    await using proxy = await cuttingProxy(s3().endpoint);
+    await using store = openObjects({ ...ownPrefix(s3()), endpoint: proxy.endpoint, requestsMax: 2 }, sizes);
+    for (const bytes of [large.subarray(0, 1000), large.subarray(0, 4 * mebibyte)]) {
+      const puts = ["1", "2", "3", "4"].map((path) => store.put({ ...locator, path }, framesOf(bytes, mebibyte)));
+      await Promise.all(puts);
+    }
+    expect(proxy.openMost).toBeLessThanOrEqual(2);
+  });
+
+  test("No body waits until S3 asks for it.", async () => {
+    await using proxy = await answeringProxy(s3().endpoint);
+    await using store = openObjects({ ...ownPrefix(s3()), endpoint: proxy.endpoint }, sizes);
+    const expectations: unknown[] = [];
+    proxy.answer = async (request) => {
+      if (request.method === "PUT") expectations.push(request.headers.expect);
+      return request.forward();
+    };
+    await store.put(locator, framesOf(large.subarray(0, 4 * mebibyte), mebibyte));
+    expect(expectations).toEqual([undefined]);
+  });
+
   test("A read that breaks off after the object was replaced is CONFLICT, and gave nothing of the new one.", async () => {
     const config = ownPrefix(s3());
     await using proxy = await cuttingProxy(s3().endpoint);
-    await using through = open({ ...config, endpoint: proxy.endpoint });
-    await using past = open(config);
-    await past.store.put(locator, framesOf(large, mebibyte));
-    const meanwhile = () => past.store.put(locator, framesOf(randomBytes(large.length), mebibyte));
+    await using through = openObjects({ ...config, endpoint: proxy.endpoint }, sizes);
+    await using past = openObjects(config, sizes);
+    await past.put(locator, framesOf(large, mebibyte));
+    const meanwhile = () => past.put(locator, framesOf(randomBytes(large.length), mebibyte));
     proxy.cut({ afterBytes: 8 * mebibyte, times: 1, meanwhile });
     const read: Uint8Array[] = [];
     const reading = async () => {
-      for await (const frame of through.store.get(locator)) read.push(frame);
+      for await (const frame of through.get(locator)) read.push(frame);
     };
     await expect(reading()).rejects.toMatchObject({ reason: "CONFLICT", resource: formatLocator(locator) });
     const bytes = Buffer.concat(read);
@@ -165,12 +186,6 @@ test("However a stream is framed its parts are the same.", async () => {
   }
 });
 
-function open(config: OwnConfig) {
-  const bucket = S3Bucket.open(config);
-  const store = new S3ObjectStore(bucket, { ...sizes, close: () => bucket[Symbol.asyncDispose]() });
-  return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
-}
-
 async function readAll(store: S3ObjectStore, from = locator): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(store.get(from)));
 }
@@ -192,14 +207,6 @@ async function* silentAfter(bytes: Buffer, abort: AbortController): AsyncGenerat
   yield bytes;
   abort.abort();
   await new Promise(() => {});
-}
-
-/** The uploads in parts that are neither complete nor removed. */
-function uploadsOf(config: OwnConfig, target: Locator) {
-  return withClient(config, async (client) => {
-    const command = new ListMultipartUploadsCommand({ Bucket: config.bucket, Prefix: keyOf(config.prefix, target) });
-    return (await client.send(command)).Uploads ?? [];
-  });
 }
 
 /** Of all that is still in use. */

@@ -6,7 +6,7 @@ import type { ObjectInfo } from "@graviton/ports/object-store";
 import { hasReason } from "@graviton/ports/storage-error";
 import { framesOf } from "./body.ts";
 import type { S3Body, S3Bucket } from "./bucket.ts";
-import { absence, isBeyondEnd, isPreconditionFailed } from "./errors.ts";
+import { isBeyondEnd, isPreconditionFailed } from "./errors.ts";
 import { objectFrameBytes, resumesMax } from "./limits.ts";
 import { objectChanged, otherRange } from "./object-errors.ts";
 import { keyOf } from "./object-keys.ts";
@@ -39,10 +39,8 @@ export class ObjectReader {
   /** @param locator that the key is the key of, as far as is known */
   async lookAt(key: string, locator: Locator, signal?: AbortSignal): Promise<FoundObject | undefined> {
     const command = new HeadObjectCommand({ Bucket: this.#bucket.name, Key: key });
-    const answer = await this.#bucket.answer(command, signal, absence);
-    if (typeof answer !== "string") return { info: infoOf(locator, answer), metadata: answer.Metadata ?? {} };
-    if (answer === "unclear") await this.#bucket.expectThere(signal);
-    return undefined;
+    const found = await this.#bucket.find(command, signal);
+    return found && { info: infoOf(locator, found), metadata: found.Metadata ?? {} };
   }
 
   /** Reads one version over one connection. Where that breaks it goes on, as long as the version is there. */
@@ -72,7 +70,7 @@ export class ObjectReader {
   async #begin(locator: Locator, range: ByteRange, signal?: AbortSignal): Promise<S3Body | undefined> {
     if (range.length !== 0) {
       const body = await this.#body(locator, range, undefined, signal);
-      if (body === "absent" || body === "unclear") throw objectNotFound(locator);
+      if (body === undefined) throw objectNotFound(locator);
       if (typeof body === "object") return body;
     }
     const { size } = await this.find(locator, signal);
@@ -91,9 +89,8 @@ export class ObjectReader {
     const input = { Key: keyOf(this.#bucket.prefix, locator), Range: headerOf(range), IfMatch: etag };
     const body = await this.#bucket.body(input, signal, (error) => {
       if (isPreconditionFailed(error)) return "changed";
-      return isBeyondEnd(error) ? "beyond" : absence(error);
+      return isBeyondEnd(error) ? "beyond" : undefined;
     });
-    if (body === "unclear") await this.#bucket.expectThere(signal);
     if (typeof body === "object" && (body.offset !== range.offset || body.size > (range.length ?? body.size))) {
       body.stream.destroy();
       throw otherRange(locator);

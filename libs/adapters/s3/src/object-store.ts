@@ -24,8 +24,6 @@ export interface S3ObjectStoreOptions extends Partial<ObjectSizes> {
   readonly close?: () => Promise<void>;
   /** How long to look for an object that S3 may be making still, in milliseconds. */
   readonly outcomeMsMax?: number;
-  /** The clock, in milliseconds since 1970. */
-  readonly now?: () => number;
 }
 
 /**
@@ -45,7 +43,7 @@ export class S3ObjectStore implements MutableObjectStore {
   readonly #writer: ObjectWriter;
 
   constructor(bucket: S3Bucket, options: S3ObjectStoreOptions = {}) {
-    const { close, outcomeMsMax = copyingMsMax, now = Date.now } = options;
+    const { close, outcomeMsMax = copyingMsMax } = options;
     const sizes = {
       partBytes: options.partBytes ?? partBytesDefault,
       copyBytesMax: options.copyBytesMax ?? copyBytesMaxDefault,
@@ -54,7 +52,7 @@ export class S3ObjectStore implements MutableObjectStore {
     this.#bucket = bucket;
     this.#order = new ListOrder(bucket);
     this.#reader = new ObjectReader(bucket);
-    this.#writer = new ObjectWriter({ bucket, reader: this.#reader, sizes, outcomeMsMax, now });
+    this.#writer = new ObjectWriter({ bucket, reader: this.#reader, sizes, outcomeMsMax });
     this.#lifetime = new Lifetime("S3ObjectStore", async () => {
       await this.#writer[Symbol.asyncDispose]();
       await close?.();

@@ -1,11 +1,11 @@
-import { CopyObjectCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { CopyObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { checkCall } from "@graviton/ports/call-options";
 import type { Locator } from "@graviton/ports/locator";
 import { objectExists, objectNotFound } from "@graviton/ports/object-errors";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import { AbandonedUploads } from "./abandoned-uploads.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { absence } from "./errors.ts";
+import { isConnectionBroken, s3Error } from "./errors.ts";
 import { partsMax, patienceMs } from "./limits.ts";
 import { MultipartUpload } from "./multipart-upload.ts";
 import { objectTooLarge } from "./object-errors.ts";
@@ -33,8 +33,6 @@ export interface ObjectWriterParts {
   readonly sizes: ObjectSizes;
   /** How long to look for an object that S3 may be making still, in milliseconds. */
   readonly outcomeMsMax: number;
-  /** The clock, in milliseconds since 1970. */
-  readonly now: () => number;
 }
 
 /** Makes new versions of objects. S3 shows each once it is whole. Locators are checked by then. */
@@ -45,12 +43,12 @@ export class ObjectWriter implements AsyncDisposable {
   readonly #outcome: PutOutcome;
   readonly #abandoned: AbandonedUploads;
 
-  constructor({ bucket, reader, sizes, outcomeMsMax, now }: ObjectWriterParts) {
+  constructor({ bucket, reader, sizes, outcomeMsMax }: ObjectWriterParts) {
     this.#bucket = bucket;
     this.#reader = reader;
     this.#sizes = sizes;
-    this.#outcome = new PutOutcome({ reader, outcomeMsMax, now });
-    this.#abandoned = new AbandonedUploads(bucket, now);
+    this.#outcome = new PutOutcome({ reader, outcomeMsMax });
+    this.#abandoned = new AbandonedUploads(bucket);
   }
 
   /** Stores the stream; what its source throws passes as it is. */
@@ -83,17 +81,14 @@ export class ObjectWriter implements AsyncDisposable {
       MetadataDirective: "REPLACE",
       Metadata: target.metadata,
     });
-    const answer = await this.#bucket.answer(command, signal, absence);
-    if (answer === "unclear") await this.#bucket.expectThere(signal);
-    if (typeof answer === "string") throw objectNotFound(from.locator);
+    const answer = await this.#bucket.find(command, signal);
+    if (answer === undefined) throw objectNotFound(from.locator);
     return this.#outcome.ofRequest(target, { etag: answer.CopyObjectResult?.ETag }, from.size, signal);
   }
 
   /** Removes what is there, if anything is. */
   async remove(locator: Locator, signal?: AbortSignal): Promise<void> {
-    const command = new DeleteObjectCommand({ Bucket: this.#bucket.name, Key: keyOf(this.#bucket.prefix, locator) });
-    const answer = await this.#bucket.answer(command, signal, absence);
-    if (answer === "unclear") await this.#bucket.expectThere(signal);
+    await this.#bucket.remove(keyOf(this.#bucket.prefix, locator), signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -101,14 +96,16 @@ export class ObjectWriter implements AsyncDisposable {
   }
 
   async #putOne(target: PutTarget, bytes: Buffer, signal?: AbortSignal): Promise<ObjectInfo> {
-    const { key, metadata } = target;
+    const { key, metadata, ifAbsent } = target;
     const input = { Bucket: this.#bucket.name, Key: key, Body: bytes, Metadata: metadata, ...conditionOf(target) };
     const answer = await this.#bucket.answerInTheEnd(
       () => new PutObjectCommand(input),
       signal,
       (error) => {
         const refusal = refusalOf(target, error);
-        return refusal && { refusal };
+        if (refusal !== undefined) return { refusal };
+        // An S3 that refuses a large body before it has read it may break the connection, and its refusal is lost.
+        return ifAbsent && isConnectionBroken(error) ? { refusal: s3Error(error) } : undefined;
       },
     );
     const said = "refusal" in answer ? answer : { etag: answer.ETag };
@@ -145,7 +142,7 @@ export class ObjectWriter implements AsyncDisposable {
     signal: AbortSignal | undefined,
     fill: (upload: MultipartUpload) => Promise<number>,
   ): Promise<ObjectInfo> {
-    this.#abandoned.removeOnce();
+    void this.#abandoned.removeDaily();
     using patience = new Patience(signal, patienceMs);
     const upload = await MultipartUpload.begin(this.#bucket, target, patience);
     try {

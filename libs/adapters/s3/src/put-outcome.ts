@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { checkCall } from "@graviton/ports/call-options";
+import { objectExists } from "@graviton/ports/object-errors";
 import type { ObjectInfo } from "@graviton/ports/object-store";
 import { outcomePauseMs, outcomePauseMsMax } from "./limits.ts";
 import { outcomeUnknown, uploadGone } from "./object-errors.ts";
@@ -22,8 +23,6 @@ export interface PutOutcomeParts {
   readonly reader: ObjectReader;
   /** How long to look for an object that S3 may be making still, in milliseconds. */
   readonly outcomeMsMax: number;
-  /** The clock, in milliseconds since 1970. */
-  readonly now: () => number;
 }
 
 /**
@@ -33,18 +32,19 @@ export interface PutOutcomeParts {
 export class PutOutcome {
   readonly #reader: ObjectReader;
   readonly #outcomeMsMax: number;
-  readonly #now: () => number;
 
-  constructor({ reader, outcomeMsMax, now }: PutOutcomeParts) {
+  constructor({ reader, outcomeMsMax }: PutOutcomeParts) {
     this.#reader = reader;
     this.#outcomeMsMax = outcomeMsMax;
-    this.#now = now;
   }
 
   /** What head tells of an object that one request was to store. */
   async ofRequest(target: PutTarget, answer: PutAnswer, size: number, signal?: AbortSignal): Promise<ObjectInfo> {
     const found = await this.#reader.look(target.locator, signal);
-    return isPut(target, found) ? found.info : this.#unseen(target, answer, size);
+    if (isPut(target, found)) return found.info;
+    const refused = "refusal" in answer && target.ifAbsent && found !== undefined;
+    if (refused) throw objectExists(target.locator, answer.refusal);
+    return this.#unseen(target, answer, size);
   }
 
   /**
@@ -80,6 +80,6 @@ export class PutOutcome {
   /** Of an object that is not there: S3 did not store it, or somebody has replaced or removed it since. */
   #unseen({ locator }: PutTarget, answer: PutAnswer, size: number): ObjectInfo {
     if ("refusal" in answer) throw answer.refusal;
-    return { locator, size, modifiedAt: wholeSeconds(new Date(this.#now())), etag: plainEtag(answer.etag) };
+    return { locator, size, modifiedAt: wholeSeconds(new Date()), etag: plainEtag(answer.etag) };
   }
 }

@@ -1,6 +1,10 @@
+import { type AgentOptions, Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from "@smithy/node-http-handler";
 
-export interface RequestHandlerOptions extends NodeHttpHandlerOptions {
+export interface RequestHandlerOptions extends Omit<NodeHttpHandlerOptions, "httpAgent" | "httpsAgent"> {
+  /** What the connections of all requests are like, and how many there may be. */
+  readonly pool: AgentOptions;
   /** How long a connection may be silent while S3 copies what it has, in milliseconds; `socketTimeout` is for all else. */
   readonly copyingTimeout: number;
 }
@@ -13,40 +17,28 @@ type Request = Parameters<NodeHttpHandler["handle"]>[0];
  * comes from another realm, as in a test runner.
  */
 export class RequestHandler extends NodeHttpHandler {
-  readonly #options: RequestHandlerOptions;
-  #copying: NodeHttpHandler | undefined;
+  readonly #copying: NodeHttpHandler;
 
-  constructor(options: RequestHandlerOptions) {
-    super(options);
-    this.#options = options;
+  constructor({ pool, copyingTimeout, ...options }: RequestHandlerOptions) {
+    const shared = { ...options, httpAgent: new HttpAgent(pool), httpsAgent: new HttpsAgent(pool) };
+    super(shared);
+    this.#copying = new NodeHttpHandler({ ...shared, socketTimeout: copyingTimeout });
   }
 
   override async handle(...request: Parameters<NodeHttpHandler["handle"]>): ReturnType<NodeHttpHandler["handle"]> {
     try {
-      return await (isCopying(request[0]) ? this.#copyingHandler().handle(...request) : super.handle(...request));
+      return await (isCopying(request[0]) ? this.#copying.handle(...request) : super.handle(...request));
     } catch (error) {
       const { name, code, message } = error as NodeJS.ErrnoException;
       throw Object.assign(new Error(message, { cause: error }), { name, ...(code === undefined ? {} : { code }) });
     }
   }
 
+  /** Closes the connections. Each of the two knows them only once it has used them. */
   override destroy(): void {
-    this.#copying?.destroy();
+    this.#copying.destroy();
     super.destroy();
   }
-
-  #copyingHandler(): NodeHttpHandler {
-    const { copyingTimeout: socketTimeout, ...options } = this.#options;
-    // The connections of all requests are the same ones, so that one number bounds them.
-    this.#copying ??= new NodeHttpHandler({ ...options, ...agentsOf(this), socketTimeout });
-    return this.#copying;
-  }
-}
-
-/** Those that are made by now. */
-function agentsOf(handler: NodeHttpHandler): Pick<NodeHttpHandlerOptions, "httpAgent" | "httpsAgent"> {
-  const { httpAgent, httpsAgent } = handler.httpHandlerConfigs();
-  return { ...(httpAgent && { httpAgent }), ...(httpsAgent && { httpsAgent }) };
 }
 
 function isCopying({ method, query, headers }: Request): boolean {

@@ -3,7 +3,7 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { StorageError } from "@graviton/ports/storage-error";
 import { readBody } from "./body.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { absence, isConnectionBroken, isPreconditionFailed, refusesCondition } from "./errors.ts";
+import { isConnectionBroken, isPreconditionFailed, refusesCondition } from "./errors.ts";
 
 /** Bytes of an id at most. */
 const idBytesMax = 100;
@@ -23,10 +23,8 @@ export async function storageId(bucket: S3Bucket, signal?: AbortSignal): Promise
 }
 
 async function read(bucket: S3Bucket, signal: AbortSignal | undefined): Promise<string | undefined> {
-  const body = await bucket.body({ Key: keyIn(bucket) }, signal, absence);
-  if (body === "unclear") await bucket.expectThere(signal);
-  if (typeof body === "string") return undefined;
-  return Buffer.from(await readBody(body, idBytesMax, signal)).toString("latin1");
+  const body = await bucket.body({ Key: keyIn(bucket) }, signal);
+  return body && Buffer.from(await readBody(body, idBytesMax, signal)).toString("latin1");
 }
 
 /** False where S3 does not take the condition that there is none. */

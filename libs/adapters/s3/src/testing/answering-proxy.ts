@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
@@ -17,6 +23,7 @@ export type Answerer = (request: ProxiedRequest) => Promise<ProxiedAnswer | "bro
 export interface ProxiedRequest {
   readonly method: string;
   readonly url: URL;
+  readonly headers: IncomingHttpHeaders;
   /** Asks the engine, once. */
   forward(): Promise<ProxiedAnswer>;
 }
@@ -35,9 +42,10 @@ export interface ProxiedAnswer {
 export async function answeringProxy(endpoint: string): Promise<AnsweringProxy> {
   const server = createServer(async (incoming, outgoing) => {
     const body = await buffer(incoming);
-    const { method = "", url = "" } = incoming;
+    const { method = "", headers } = incoming;
+    const url = new URL(incoming.url ?? "", endpoint);
     const forward = () => ask(endpoint, incoming, body);
-    const answer = await proxy.answer({ method, url: new URL(url, endpoint), forward }).catch(() => "broken" as const);
+    const answer = await proxy.answer({ method, url, headers, forward }).catch(() => "broken" as const);
     if (answer === "broken") incoming.socket.destroy();
     else outgoing.writeHead(answer.status, answer.headers).end(answer.body);
   });
@@ -53,6 +61,11 @@ export async function answeringProxy(endpoint: string): Promise<AnsweringProxy> 
     },
   };
   return proxy;
+}
+
+/** Whether it writes on the condition that there is nothing. */
+export function isConditional({ headers }: ProxiedRequest): boolean {
+  return headers["if-none-match"] !== undefined;
 }
 
 /** Whether it makes an object of the parts of an upload. */

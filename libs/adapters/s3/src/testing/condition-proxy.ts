@@ -1,6 +1,4 @@
-import { once } from "node:events";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { answeringProxy, isConditional, type ProxiedAnswer, type ProxiedRequest } from "./answering-proxy.ts";
 
 /** An HTTP proxy before an engine, which counts requests and treats the condition of a write as some S3s do. */
 export interface ConditionProxy extends AsyncDisposable {
@@ -20,41 +18,24 @@ export type Treatment = "heeded" | "ignored" | "broken" | number;
 
 /** @param endpoint the engine's, `http://host:port` */
 export async function conditionProxy(endpoint: string, treatment: Treatment): Promise<ConditionProxy> {
-  const { hostname, port } = new URL(endpoint);
+  const proxy = await answeringProxy(endpoint);
   const methods: string[] = [];
-  const server = createServer((incoming, answer) => {
-    const { treatment } = proxy;
-    const { method = "", url: path = "", headers } = incoming;
-    methods.push(method);
-    const isConditional = headers["if-none-match"] !== undefined;
-    if (isConditional && treatment === "broken") {
-      incoming.destroy();
-      return;
-    }
-    if (isConditional && typeof treatment === "number") {
-      incoming.resume().once("end", () => answer.writeHead(treatment).end());
-      return;
-    }
-    const outgoing = request({ hostname, port, method, path, headers }, (given) => {
-      const isIgnored = treatment === "ignored" && given.statusCode === 412;
-      answer.writeHead(isIgnored ? 200 : (given.statusCode ?? 500), isIgnored ? { etag: '"same"' } : given.headers);
-      if (isIgnored) given.resume().once("end", () => answer.end());
-      else given.pipe(answer);
-    });
-    outgoing.on("error", () => incoming.destroy());
-    incoming.pipe(outgoing);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const proxy: ConditionProxy = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  const conditions: ConditionProxy = {
+    endpoint: proxy.endpoint,
     methods,
     treatment,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
-  return proxy;
+  proxy.answer = async (request) => {
+    methods.push(request.method);
+    return isConditional(request) ? treated(request, conditions.treatment) : request.forward();
+  };
+  return conditions;
+}
+
+async function treated(request: ProxiedRequest, treatment: Treatment): Promise<ProxiedAnswer | "broken"> {
+  if (treatment === "broken") return "broken";
+  if (typeof treatment === "number") return { status: treatment };
+  const answer = await request.forward();
+  return treatment === "ignored" && answer.status === 412 ? { status: 200, headers: { etag: '"same"' } } : answer;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import {
   DeleteObjectsCommand,
   GetObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -10,6 +11,7 @@ import type { Subject } from "@graviton/conformance/contract";
 import { S3Bucket } from "../bucket.ts";
 import { s3Capabilities } from "../capabilities.ts";
 import { checkS3Config, type S3Config } from "../config.ts";
+import { S3ObjectStore, type S3ObjectStoreOptions } from "../object-store.ts";
 import type { TestS3 } from "./describe-s3.ts";
 import { configOf } from "./s3-engine.ts";
 
@@ -52,6 +54,26 @@ export function s3Subject<Port>(s3: () => TestS3, { name, open, damage }: S3Part
 /** A prefix that nobody else uses. */
 export function ownPrefix(s3: TestS3): OwnConfig {
   return { ...configOf(s3), prefix: `test-${randomBytes(8).toString("hex")}/` };
+}
+
+/** Objects on a bucket that the store closes with itself, in parts as small as S3 takes them. */
+export function openObjects(config: S3Config, options: S3ObjectStoreOptions = {}): S3ObjectStore {
+  const bucket = S3Bucket.open(config);
+  const close = () => bucket[Symbol.asyncDispose]();
+  return new S3ObjectStore(bucket, { partBytes: 5 * 1024 ** 2, close, ...options });
+}
+
+/**
+ * The keys of the uploads in parts that are neither complete nor removed, in order.
+ *
+ * @param prefix the beginning of the keys; MinIO lists none unless it is the whole key
+ */
+export function uploadsOf(config: S3Config, prefix: string): Promise<string[]> {
+  return withClient(config, async (client) => {
+    const command = new ListMultipartUploadsCommand({ Bucket: config.bucket, Prefix: prefix });
+    const { Uploads = [] } = await client.send(command);
+    return Uploads.map(({ Key = "" }) => Key).sort();
+  });
 }
 
 /** Runs something past the stores. */
