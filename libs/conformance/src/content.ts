@@ -51,7 +51,10 @@ export function utf8(text: string): Uint8Array {
 
 /** Texts in the order of their UTF-8 bytes. */
 export function inByteOrder(texts: readonly string[]): string[] {
-  return [...texts].sort((a, b) => Buffer.compare(utf8(a), utf8(b)));
+  return texts
+    .map((text) => Buffer.from(text))
+    .sort(Buffer.compare)
+    .map(String);
 }
 
 /** Asserts that two runs of bytes are the same, without printing megabytes where they are not. */
